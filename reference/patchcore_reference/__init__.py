@@ -1,0 +1,24 @@
+"""PatchCore as arithmetic: plain functions on NumPy arrays that say what every fast part must compute.
+
+Source: Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022, arXiv:2106.08265.
+
+In the order of the data:
+
+==================  ==========================================================================================
+``backbones``       images -> mid-level feature maps of a pretrained network (Section 3.1); the networks themselves
+                    stand in ``efficientnet_lite`` and ``resnet``, their one operation in ``convolution``
+``local_mean``      feature map -> mean over each patch's neighbourhood, f_agg of Eq. 2
+``resize``          bilinear resizing with half-pixel centres, to bring layers to one grid (Section 3.1)
+``embeddings``      layers -> one embedding per patch, the set P of Eq. 3
+``projection``      seeded random projection psi used while picking the coreset (Section 3.2)
+``coreset``         embeddings -> rows of the memory bank, greedy k-center (Eq. 4, 5, Algorithm 1)
+``distances``       Euclidean distances between two sets of rows
+``neighbors``       the k nearest rows of the bank (the inner minimum of Eq. 6)
+``scoring``         patch distances -> image score (Eq. 6, 7)
+``anomaly_maps``    patch scores -> a map of the image's size (Section 3.3)
+``numba_kernels``   compiled twins of distances, neighbors and coreset: same names, same signatures
+==================  ==========================================================================================
+
+``checks`` and ``errors`` hold what is refused and in which words. NumPy and SciPy are all that is needed here; Numba
+is imported by ``numba_kernels`` alone.
+"""

@@ -1,0 +1,34 @@
+# Each target is complete on a fresh clone: it makes .venv, installs what it needs, and runs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint format benchmark clean
+
+demo: .venv/installed-demo
+	$(BIN)/patchcore demo --out demo-out
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Claims about speed, each with its verdict. OPENBLAS_* pins, where set, are lifted for these commands alone.
+benchmark: .venv/installed-test
+	@status=0; for claim in tests/benchmarks/*_*.py; do \
+	  echo "== $$claim"; env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python $$claim || status=1; \
+	done; exit $$status
+
+clean:
+	rm -rf .venv demo-out dist build
+
+.venv/installed-%: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@

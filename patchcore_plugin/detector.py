@@ -1,0 +1,128 @@
+"""PatchCore: fit a memory bank on images of good parts, score other images against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_plugin.bank_file import read_bank, write_bank
+from patchcore_plugin.bank_scorer import BankScorer
+from patchcore_plugin.config import Settings, load_settings
+from patchcore_plugin.errors import NotFittedError, WeightsError
+from patchcore_plugin.fitting import embed_good_images
+from patchcore_plugin.images import ImageSource
+from patchcore_plugin.memory_bank import MemoryBank, origins_of
+from patchcore_plugin.parts import create_parts
+from patchcore_plugin.progress import Progress, silent
+from patchcore_plugin.scores import Scores
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+
+BATCH = 16  # images a step: enough to keep every core busy, few enough to stay in tens of megabytes
+
+
+class PatchCore:
+    """Anomaly detection from good images alone (Roth et al., CVPR 2022, arXiv:2106.08265)."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self.parts = create_parts(self.settings)
+        self._scorer: BankScorer | None = None
+
+    @classmethod
+    def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()) -> PatchCore:
+        """Make a detector from a TOML, YAML or JSON file or a dict; ``overrides`` like ``"sampler.keep=0.01"``."""
+        return cls(load_settings(source, overrides=overrides))
+
+    @classmethod
+    def from_preset(cls, name: str, overrides: Sequence[str] = ()) -> PatchCore:
+        """Make a detector from a preset that ships with the package."""
+        return cls(load_settings(preset=name, overrides=overrides))
+
+    def fit(self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False) -> PatchCore:
+        """Remember what good parts look like.
+
+        Args:   images: a folder, a path, paths, or arrays of good parts; a share is held out to calibrate.
+        Raises: NoImagesError, ImageError, NonFiniteError; what was fitted before is then still there.
+        Cost:   N = images*h*w embeddings of D float32 in memory, and the sampler's time.
+        """
+        source = ImageSource(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
+        good = embed_good_images(source, self.parts, self.settings.calibration, progress)
+        rows = self.parts.select(good.embeddings, lambda done, of: progress("choosing what to remember", done, of))
+        bank = MemoryBank(
+            embeddings=good.embeddings[rows].astype(self.settings.scoring.bank_dtype),
+            origins=origins_of(rows, len(good.names), good.grid),
+            image_names=good.names,
+            grid=good.grid,
+            settings=self.settings.to_dict(),
+            weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
+        )
+        scorer = self._scorer_of(bank)
+        if good.held_out_names:
+            sizes = [self.settings.images.size] * len(good.held_out_names)
+            held_out = scorer.score(good.held_out, good.held_out_names, sizes)
+            scorer = self._scorer_of(replace(bank, held_out_scores=held_out.image))
+        self._scorer = scorer
+        return self
+
+    def score(self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False) -> Scores:
+        """Score a folder, a path, paths, or arrays; see ``Scores`` for what comes back."""
+        return Scores.join(list(self.score_batches(images, progress=progress, skip_unreadable=skip_unreadable)))
+
+    def score_batches(
+        self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False
+    ) -> Iterator[Scores]:
+        """Score like ``score``, a batch at a time, so that any number of images fits in memory."""
+        scorer = self._fitted
+        source = ImageSource(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
+        for batch in source:
+            yield scorer.score(self.parts.embed(batch.pixels), batch.names, batch.sizes)
+            progress("scoring", batch.indexes[-1] + 1, len(source))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted detector to one ``.safetensors`` file, whole or not at all."""
+        write_bank(path, self.bank)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> PatchCore:
+        """Read a saved detector, which scores bit for bit as the one that was saved.
+
+        Args:   overrides: settings to change, such as ``"neighbors.name=numpy-exact"``.
+        Raises: ModelFileError (missing, truncated, foreign, newer format, altered), WeightsError (other weights).
+        """
+        bank = read_bank(path)
+        detector = cls(load_settings(bank.settings, overrides=overrides))
+        found = getattr(detector.parts.extractor, "weights_sha256", None)
+        if found != bank.weights_sha256:
+            raise WeightsError(
+                f"{path} was fitted with backbone weights of SHA-256 {bank.weights_sha256}, but those found here have "
+                f"{found}. Install or name the same weights (extractor.weights), or fit again."
+            )
+        detector._scorer = detector._scorer_of(bank)
+        return detector
+
+    @property
+    def bank(self) -> MemoryBank:
+        """What was remembered: rows, where each came from, and the settings that made them."""
+        return self._fitted.bank
+
+    def warm_up(self) -> None:
+        """Compile and load everything that scoring needs, so that the first part waits no longer than the others."""
+        size = self.settings.images.crop or self.settings.images.size
+        patches = self.parts.embed(np.zeros((1, 3, *size), np.float32))
+        rows = patches.reshape(-1, patches.shape[-1])
+        self.parts.neighbors.build(rows).query(rows[:1], k=1)
+        self.parts.select(rows, lambda done, of: None)
+
+    @property
+    def _fitted(self) -> BankScorer:
+        if self._scorer is None:
+            raise NotFittedError("this detector has no memory bank yet. Call fit(images of good parts) or PatchCore.load.")
+        return self._scorer
+
+    def _scorer_of(self, bank: MemoryBank) -> BankScorer:
+        return BankScorer.build(bank, self.parts.neighbors, self.settings)

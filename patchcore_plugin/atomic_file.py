@@ -24,17 +24,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises: OutputError when the folder cannot be written to or the disk is full.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder, but a file is to be written. Name a file in it.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-        os.close(handle)
-    except OSError as problem:
-        raise OutputError(
-            f"nothing can be written to {target.parent}: {problem.strerror or problem}. Choose a folder that is writable."
-        ) from problem
-    temporary = Path(name)
+    temporary = _temporary_beside(target)
     try:
         yield temporary
         _flush_to_disk(temporary)
@@ -50,6 +40,28 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a target that cannot be written to before the work is done that is to be written there.
+
+    Raises: OutputError as ``replacing`` would.
+    """
+    _temporary_beside(Path(path)).unlink()
+
+
+def _temporary_beside(target: Path) -> Path:
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder, but a file is to be written. Name a file in it.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as problem:
+        raise OutputError(
+            f"nothing can be written to {target.parent}: {problem.strerror or problem}. Choose a folder that is writable."
+        ) from problem
+    os.close(handle)
+    return Path(name)
 
 
 def _flush_to_disk(path: Path) -> None:

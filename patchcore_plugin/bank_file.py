@@ -60,11 +60,15 @@ def read_bank(path: str | os.PathLike[str]) -> MemoryBank:
 
     Raises: ModelFileError that says which: missing, truncated, foreign, newer format, or altered (checksum).
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     path = Path(path)
     metadata = _checked_header(path)
-    tensors = load_file(str(path))
+    try:
+        tensors = load_file(str(path))
+    except SafetensorError as problem:
+        raise ModelFileError(f"{path} was altered or damaged: {problem}. Fetch it again, or fit again.") from problem
     if _checksum(tensors, metadata) != metadata["sha256"]:
         raise ModelFileError(f"{path} was altered or damaged: its checksum is off. Fetch it again, or fit again.")
     facts = json.loads(metadata["facts"])
@@ -158,7 +162,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int, int]:
 
 def _end_of(header: dict[str, Any], name: str, path: Path) -> int:
     """Say where a tensor's bytes end, refusing a tensor that is missing or of another kind."""
-    entry = header.get(name)
-    if not isinstance(entry, dict) or entry.get("dtype") not in _TENSORS[name]:
-        raise ModelFileError(f"{path} lacks the tensor {name!r} as it was saved. Fetch it again, or fit again.")
-    return int(entry["data_offsets"][1])
+    match header.get(name):
+        case {"dtype": str(dtype), "data_offsets": [int(), int(end)]} if dtype in _TENSORS[name]:
+            return end
+    raise ModelFileError(f"{path} was altered: the tensor {name!r} is not as it was saved. Fetch it again, or fit again.")

@@ -7,7 +7,7 @@ Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). Raw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -60,3 +60,12 @@ class Calibration:
     def promised_rate(self) -> float:
         """The share of good images that is labelled defective at most, in the mean over draws of the held-out ones."""
         return max(1, self._allowed) / (len(self.good_scores) + 1)
+
+    def in_words(self) -> str:
+        """Say what the threshold is worth, in one sentence."""
+        images, percent = len(self.good_scores), 100 * self.promised_rate
+        sentence = f"Threshold {self.threshold:.4g} from {images} held-out good images: at most {percent:.1f} % of good parts"
+        if self.promised_rate <= self.false_alarm_rate:
+            return f"{sentence} raise a false alarm on average."
+        needed = ceil(1 / self.false_alarm_rate) - 1
+        return f"{sentence} raise a false alarm on average; {needed} held-out images would allow {self.false_alarm_rate:.1%}."

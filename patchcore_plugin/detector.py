@@ -12,7 +12,7 @@ from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.config import Settings, load_settings
 from patchcore_plugin.errors import NotFittedError, WeightsError
 from patchcore_plugin.fitting import embed_good_images
-from patchcore_plugin.images import ImageSource
+from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
 from patchcore_plugin.parts import create_parts
 from patchcore_plugin.progress import Progress, silent
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
+    from patchcore_plugin.calibration import Calibration
+
 BATCH = 16  # images a step: enough to keep every core busy, few enough to stay in tens of megabytes
+COMPILING = "compiling (once a machine)"
 
 
 class PatchCore:
@@ -50,7 +53,7 @@ class PatchCore:
         Raises: NoImagesError, ImageError, NonFiniteError; what was fitted before is then still there.
         Cost:   N = images*h*w embeddings of D float32 in memory, and the sampler's time.
         """
-        source = ImageSource(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
+        source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
         good = embed_good_images(source, self.parts, self.settings.calibration, progress)
         rows = self.parts.select(good.embeddings, lambda done, of: progress("choosing what to remember", done, of))
         bank = MemoryBank(
@@ -78,10 +81,10 @@ class PatchCore:
     ) -> Iterator[Scores]:
         """Score like ``score``, a batch at a time, so that any number of images fits in memory."""
         scorer = self._fitted
-        source = ImageSource(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
+        source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
         for batch in source:
             yield scorer.score(self.parts.embed(batch.pixels), batch.names, batch.sizes)
-            progress("scoring", batch.indexes[-1] + 1, len(source))
+            progress("scoring", int(batch.indexes[-1]) + 1, source.image_count)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted detector to one ``.safetensors`` file, whole or not at all."""
@@ -110,13 +113,26 @@ class PatchCore:
         """What was remembered: rows, where each came from, and the settings that made them."""
         return self._fitted.bank
 
-    def warm_up(self) -> None:
-        """Compile and load everything that scoring needs, so that the first part waits no longer than the others."""
+    def warm_up(self, *, progress: Progress = silent) -> None:
+        """Load and compile everything beforehand, so that the first part waits no longer than the others.
+
+        Cost: most of a minute the first time on a machine, a second or two afterwards: compiled code is cached.
+        """
         size = self.settings.images.crop or self.settings.images.size
+        progress(COMPILING, 0, 3)
         patches = self.parts.embed(np.zeros((1, 3, *size), np.float32))
+        progress(COMPILING, 1, 3)
         rows = patches.reshape(-1, patches.shape[-1])
-        self.parts.neighbors.build(rows).query(rows[:1], k=1)
-        self.parts.select(rows, lambda done, of: None)
+        self.parts.neighbors.build(rows).query(rows, k=1)
+        progress(COMPILING, 2, 3)
+        if self._scorer is None:
+            self.parts.select(rows, lambda done, of: None)
+        progress(COMPILING, 3, 3)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The scores of held-out good images as a yardstick; None where none were held out."""
+        return self._fitted.calibration
 
     @property
     def _fitted(self) -> BankScorer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from patchcore_plugin.arrays import Embeddings, PatchGrid
     from patchcore_plugin.config import CalibrationSettings
-    from patchcore_plugin.images import ImageSource
+    from patchcore_plugin.images import Batches
     from patchcore_plugin.parts import Parts
     from patchcore_plugin.progress import Progress
 
@@ -46,33 +46,34 @@ def numbers_held_out(total: int, settings: CalibrationSettings) -> npt.NDArray[n
 
 
 def embed_good_images(
-    source: ImageSource, parts: Parts, settings: CalibrationSettings, progress: Progress
+    source: Batches, parts: Parts, settings: CalibrationSettings, progress: Progress
 ) -> GoodImages:
     """Embed every image once.
 
     Remembered images fill one array from the front and held-out ones from the back, so that no second copy of all
     embeddings is ever made.
     """
-    aside = set(numbers_held_out(len(source), settings).tolist())
-    names: tuple[list[str], list[str]] = ([], [])
-    store, front, back = np.empty((0, 1, 1, 1), np.float32), 0, len(source)
+    total = source.image_count
+    aside = set(numbers_held_out(total, settings).tolist())
+    store: PatchGrid | None = None
+    remembered: list[str] = []
+    held_out: list[str] = []
     for batch in source:
         patches = parts.embed(batch.pixels)
-        if not store.size:
-            store = np.empty((len(source), *patches.shape[1:]), np.float32)
-        for number, name, grid in zip(batch.indexes, batch.names, patches, strict=True):
+        if store is None:
+            store = np.empty((total, *patches.shape[1:]), np.float32)
+        for number, name, grid in zip(batch.indexes.tolist(), batch.names, patches, strict=True):
             if number in aside:
-                back -= 1
-                store[back] = grid
-                names[1].append(name)
+                held_out.append(name)
+                store[total - len(held_out)] = grid
             else:
-                store[front] = grid
-                names[0].append(name)
-                front += 1
-        progress("reading good images", batch.indexes[-1] + 1, len(source))
-    if not front:
+                store[len(remembered)] = grid
+                remembered.append(name)
+        progress("reading good images", int(batch.indexes[-1]) + 1, total)
+    if store is None or not remembered:
         raise NoImagesError(
-            f"none of the {len(source)} images could be used to fit: {len(source.skipped)} were skipped as unreadable. "
+            f"none of the {total} images could be used to fit: {len(source.skipped)} were skipped as unreadable. "
             "Point to a folder of images of good parts."
         )
-    return GoodImages(store[:front], store[back:], tuple(names[0]), tuple(names[1]))
+    aside_from = total - len(held_out)
+    return GoodImages(store[: len(remembered)], store[aside_from:], tuple(remembered), tuple(reversed(held_out)))

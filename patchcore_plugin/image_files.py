@@ -22,7 +22,8 @@ def find_images(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
     A folder is searched to its last subfolder for known suffixes, in any case; names that begin with a dot are left
     out. A file that is named itself is taken whatever its name: reading it will say what it is.
 
-    Order:  a folder's files by natural path order (``cell2.png`` before ``cell10.png``); several sources one after the other.
+    Order:  a folder's files by natural path order (``cell2.png`` before ``cell10.png``); several sources
+            one after the other.
     Raises: NoImagesError when a path does not exist or nothing is found.
     """
     sources = [Path(source)] if isinstance(source, str | os.PathLike) else [Path(one) for one in source]

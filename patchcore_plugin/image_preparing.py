@@ -51,7 +51,8 @@ def prepare(image: Any, settings: ImageSettings, name: str = "image") -> Pixels:
     Gray becomes three equal channels. Resizing is bilinear with antialiasing, on 8-bit values for 8-bit images and on
     floats for all others, so that 16-bit images keep their depth.
 
-    Shapes: uint8, uint16 or float (H, W), (H, W, 1) or (H, W, 3) -> float32 (3, h, w), (h, w) the crop or else the size.
+    Shapes: uint8, uint16 or float (H, W), (H, W, 1) or (H, W, 3) -> float32 (3, h, w), where (h, w) is the crop,
+            or else the size.
     Units:  uint8 in 0..255; uint16 in 0..white_level; float in 0..1. Out: (value - mean) / std.
     Raises: ShapeError, EmptyInputError for other shapes; NonFiniteError for NaN; ImageError for other types and ranges;
             ConfigError for a crop larger than the size.
@@ -65,7 +66,8 @@ def prepare(image: Any, settings: ImageSettings, name: str = "image") -> Pixels:
         resized = _resize_floats(unit_floats(picture, settings.white_level), settings.size)
     cut = resized[top : top + height, left : left + width]
     mean, std = (np.asarray(values, dtype=np.float32) for values in (settings.mean, settings.std))
-    return np.ascontiguousarray(((cut - mean) / std).transpose(2, 0, 1))
+    pixels: Pixels = np.ascontiguousarray(((cut - mean) / std).transpose(2, 0, 1))
+    return pixels
 
 
 def require_picture(image: Any, name: str) -> npt.NDArray[Any]:
@@ -92,9 +94,10 @@ def require_picture(image: Any, name: str) -> npt.NDArray[Any]:
 def unit_floats(picture: npt.NDArray[Any], white_level: float | None = None) -> npt.NDArray[np.float32]:
     """Scale uint8, uint16 or floats to float32 in 0..1; only 16-bit images have a white level of their own."""
     if picture.dtype.kind == "f":
-        return picture.astype(np.float32)
+        return np.asarray(picture, dtype=np.float32)
     white = 255.0 if picture.dtype == np.uint8 else float(white_level or 65535)
-    return np.minimum(picture.astype(np.float32) / np.float32(white), np.float32(1))
+    scaled: npt.NDArray[np.float32] = np.minimum(picture / np.float32(white), np.float32(1), dtype=np.float32)
+    return scaled
 
 
 def crop_box(image_size: tuple[int, int], settings: ImageSettings) -> CropBox:

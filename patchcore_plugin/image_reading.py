@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
 import threading
 import zlib
@@ -17,16 +16,30 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from patchcore_plugin.errors import ImageError
 
 if TYPE_CHECKING:
+    import os
+
     from PIL.Image import Image as PillowImage
 
 Picture = npt.NDArray[Any]  # uint8, uint16 or float32 in 0..1; (H, W) or (H, W, 3)
 
 # Only these decoders are ever tried on a stranger's file; PostScript and the like would start other programs.
-FORMATS = ("BMP", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
 # What Pillow's decoders raise on damaged files; Warning is there for hosts that turn warnings into errors.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error,
-           MemoryError, NotImplementedError, AttributeError, AssertionError, Image.DecompressionBombError, Warning)  # fmt: skip
+_DAMAGE = (
+    *(
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        LookupError,
+        EOFError,
+        OverflowError,
+        AttributeError,
+        AssertionError,
+    ),
+    *(struct.error, zlib.error, MemoryError, NotImplementedError, Image.DecompressionBombError, Warning),
+)
 _WAY_OUT = "Repair or remove it, or pass skip_unreadable."
 _SHALLOW = {"PNG": (16,), "TIFF": (16, 32)}  # bits a colour channel that Pillow cuts down to 8
 
@@ -43,12 +56,13 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
 
     Shapes: -> uint8 or uint16 (H, W) or uint8 (H, W, 3); float32 (H, W) for a TIFF of floats.
     Units:  0..255, 0..65535, or 0..1 for floats.
-    Raises: ImageError for a file that is missing, no image, damaged, larger than ``PIL.Image.MAX_IMAGE_PIXELS``, made of
-            several pictures, or holding numbers outside the units above.
+    Raises: ImageError for a file that is missing, no image, damaged, larger than ``PIL.Image.MAX_IMAGE_PIXELS``,
+            made of several pictures, or holding numbers outside the units above.
     """
     name = str(path)
     try:
-        with Image.open(Path(path), formats=FORMATS) as image:
+        # Given a name, Pillow maps the file into memory and lays out turned, uncompressed TIFFs wrongly (13.0).
+        with Path(path).open("rb") as file, Image.open(file, formats=FORMATS) as image:
             _require_sane(image, name)
             _tell_lost_depth(image, name)
             image.load()
@@ -62,26 +76,23 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
 def pillow_to_array(image: PillowImage, name: str = "image") -> Picture:
     """Turn an open Pillow image of any mode into an array; shapes, units and errors as ``read_image``."""
     mode = image.mode
-    if mode in ("L", "RGB"):
-        return np.array(image)
-    if mode == "1":
-        return np.array(image.convert("L"))
     if mode == "F":
         return _unit_floats(np.array(image, dtype=np.float32), name)
     if mode == "I" or mode.startswith("I;16"):
         return _sixteen_bits(np.array(image), name)
     if image.has_transparency_data:
-        return _on_black(image)
-    return _gray_if_equal(np.array(image.convert("RGB"))) if mode == "P" else np.array(image.convert("RGB"))
+        image = _on_black(image)
+    if mode in ("1", "L", "LA", "La"):
+        return np.array(image.convert("L"))
+    colours = np.array(image.convert("RGB"))
+    return _gray_if_equal(colours) if mode in ("P", "PA") else colours
 
 
-def _on_black(image: PillowImage) -> Picture:
-    """Blend with black by the alpha channel."""
-    gray = image.mode in ("LA", "La")
+def _on_black(image: PillowImage) -> PillowImage:
+    """Blend with black by the alpha channel, or by the one colour that is marked as transparent."""
     seen = Image.new("RGBA", image.size, (0, 0, 0, 255))
     seen.alpha_composite(image.convert("RGBA"))
-    colours = np.array(seen.convert("RGB"))
-    return np.ascontiguousarray(colours[..., 0]) if gray else _gray_if_equal(colours) if image.mode == "P" else colours
+    return seen.convert("RGB")
 
 
 def _gray_if_equal(colours: Picture) -> Picture:
@@ -140,7 +151,7 @@ def _colour_bits(image: PillowImage) -> int:
     """Bits a channel in the file, 0 for plain gray, whose depth survives."""
     if image.format == "PNG":
         # The pixel layout Pillow was told to unpack: 'RGB;16B', 'RGBA;16B', 'LA;16B'.
-        return 16 if image.mode in ("RGB", "RGBA", "LA") and ";16" in str([tile[3] for tile in image.tile]) else 0
+        return 16 if image.mode in ("RGB", "RGBA", "LA") and ";16" in str(getattr(image, "tile", "")) else 0
     if image.format == "TIFF" and image.mode in ("RGB", "RGBA", "LA", "CMYK"):
         bits = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
         return max(bits) if isinstance(bits, tuple) else int(bits)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from patchcore_plugin.image_preparing import CropBox, ImageSettings, crop_box, p
 from patchcore_plugin.image_reading import Picture, pillow_to_array, read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
     from concurrent.futures import Future
 
 __all__ = [
@@ -56,7 +57,8 @@ class Batch:
     indexes: npt.NDArray[np.int64]
 
 
-class Skipped(NamedTuple):
+@dataclass(frozen=True)
+class Skipped:
     """An image that could not be read and was left out, because that was asked for."""
 
     index: int
@@ -69,13 +71,14 @@ def iterate(
 ) -> Batches:
     """Find the images of a source; read and prepare them, batch by batch, when the answer is iterated.
 
-    A source is a folder, a path, an array, or an iterable of paths, arrays and Pillow images. An array of three axes is one
-    colour image when its last axis has 3 values, and otherwise a stack (B, H, W) of gray images; four axes are a stack
-    (B, H, W, 1 or 3). In an iterable every element is one image, or a folder of them.
+    A source is a folder, a path, an array, or an iterable of paths, arrays and Pillow images. An array of three axes is
+    one colour image when its last axis has 3 values, and otherwise a stack (B, H, W) of gray images; four axes are a
+    stack (B, H, W, 1 or 3). In an iterable every element is one image, or a folder of them.
 
     Order:  the source's; a folder's by natural path order.
-    Raises: NoImagesError at once for nothing found; while iterating, ImageError or another InputError that names the image.
-            With ``skip_unreadable`` such images are collected in ``skipped`` instead; NoImagesError if none is left.
+    Raises: NoImagesError at once for nothing found; while iterating, ImageError or another InputError that names the
+            image. With ``skip_unreadable`` such images are collected in ``skipped`` instead; NoImagesError when none is
+            left.
     Cost:   at most ``batch_size`` + 2 * ``threads`` + 1 prepared images in memory.
     """
     if batch_size < 1 or threads < 1:
@@ -126,7 +129,7 @@ class Batches:
             first = self.skipped[0]
             raise NoImagesError(f"none of the {len(self.items)} image(s) could be read; the first: {first.reason}")
 
-    def _prepared(self) -> Iterator[_Prepared]:  # type: ignore[misc]
+    def _prepared(self) -> Generator[_Prepared, None, None]:
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="patchcore-images")
         waiting: deque[tuple[int, Future[_Prepared]]] = deque()
         numbers = iter(range(len(self.items)))
@@ -160,7 +163,8 @@ class Batches:
             return None
 
 
-class _Prepared(NamedTuple):
+@dataclass(frozen=True)
+class _Prepared:
     index: int
     pixels: Pixels
     size: tuple[int, int]
@@ -199,6 +203,6 @@ def _split_array(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
             raise EmptyInputError(f"the array of images is empty: its shape is {array.shape}. Give at least one image.")
         return list(array)
     raise ShapeError(
-        f"an array of shape {array.shape} is no stack of images: (H, W), (H, W, 3), (B, H, W) or (B, H, W, 1 or 3) is needed. "
-        "Move the channels to the end, and drop an alpha channel."
+        f"an array of shape {array.shape} is no stack of images. (H, W), (H, W, 3), (B, H, W) or (B, H, W, 1 or 3) "
+        "is needed. Move the channels to the end, and drop an alpha channel."
     )

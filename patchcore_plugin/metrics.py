@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,9 @@ import numpy.typing as npt
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.errors import EmptyInputError, InputError, ShapeError
 from patchcore_reference.checks import require_finite, require_real
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +83,8 @@ def pixel_auroc(masks: Iterable[Any], maps: Iterable[Any]) -> float:
         labels, values = _checked_labels(mask, f"mask {number}"), as_numpy(heat, f"map {number}")
         if labels.shape != values.shape:
             raise ShapeError(
-                f"mask {number} has shape {labels.shape} but its map {values.shape}. Resize the mask, nearest neighbour."
+                f"mask {number} has shape {labels.shape} but its map {values.shape}. "
+                "Resize the mask, nearest neighbour."
             )
         keys, seen = _bins(values), ~np.isnan(values)
         for counts, chosen in ((bad, labels & seen), (good, ~labels & seen)):

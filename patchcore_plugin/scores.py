@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from patchcore_plugin.images import crop_box
+from patchcore_plugin.images import crop_box, put_back
 from patchcore_reference.anomaly_maps import anomaly_map
-from patchcore_reference.resize import resize_bilinear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +62,16 @@ class Scores:
         """
         images = self.settings.images
         seen = anomaly_map(self.patch[i], images.crop or images.size, self.settings.scoring.sigma)
-        height, width = (int(side) for side in self.sizes[i])
-        top, left, bottom, right = crop_box((height, width), images)
-        drawn = resize_bilinear(seen, (bottom - top, right - left))
-        if drawn.shape == (height, width):
-            return drawn
-        full = np.full((height, width), np.nan, dtype=np.float32)
-        full[top:bottom, left:right] = drawn
-        return full
+        return put_back(seen, self._size(i), images)
+
+    def pixel_of(self, i: int, y: int, x: int) -> tuple[int, int]:
+        """Give the pixel of image i, (y, x), at the middle of a patch of the grid."""
+        top, left, bottom, right = crop_box(self._size(i), self.settings.images)
+        height, width = self.patch[i].shape
+        return int(top + (y + 0.5) * (bottom - top) / height), int(left + (x + 0.5) * (right - left) / width)
+
+    def _size(self, i: int) -> tuple[int, int]:
+        return int(self.sizes[i, 0]), int(self.sizes[i, 1])
 
     @staticmethod
     def join(batches: Sequence[Scores]) -> Scores:

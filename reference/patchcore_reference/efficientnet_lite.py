@@ -9,9 +9,10 @@ Source: Tan and Le, "EfficientNet", ICML 2019, arXiv:1905.11946; Sandler et al.,
 
 from __future__ import annotations
 
+from functools import cache
 from math import ceil
 
-from patchcore_reference.network_plan import Block, Convolution, Network, Padding
+from patchcore_reference.network_plan import Block, Convolution, Network, Padding, Shortcut
 
 # One row per stage: repeats, kernel, stride of the first block, expansion, channels.
 _STAGES = (
@@ -42,7 +43,7 @@ def _separable(name: str, inputs: int, outputs: int, kernel: int, stride: int, p
         kernel=kernel, stride=stride, padding=padding, depthwise=True, activation="relu6",
     )  # fmt: skip
     project = Convolution(name=f"{name}.conv_pw", norm=f"{name}.bn2", in_channels=inputs, out_channels=outputs)
-    shortcut = "identity" if stride == 1 and inputs == outputs else "none"
+    shortcut: Shortcut = "identity" if stride == 1 and inputs == outputs else "none"
     return Block(name=name, steps=(depthwise, project), shortcut=shortcut)
 
 
@@ -55,10 +56,11 @@ def _inverted(name: str, inputs: int, middle: int, outputs: int, kernel: int, st
         kernel=kernel, stride=stride, padding=padding, depthwise=True, activation="relu6",
     )  # fmt: skip
     project = Convolution(name=f"{name}.conv_pwl", norm=f"{name}.bn3", in_channels=middle, out_channels=outputs)
-    shortcut = "identity" if stride == 1 and inputs == outputs else "none"
+    shortcut: Shortcut = "identity" if stride == 1 and inputs == outputs else "none"
     return Block(name=name, steps=(expand, depthwise, project), shortcut=shortcut)
 
 
+@cache
 def efficientnet_lite(name: str) -> Network:
     """The plan of one of the six networks named in ``NAMES``.
 

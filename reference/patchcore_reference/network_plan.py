@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 Padding: TypeAlias = Literal["symmetric", "same"]
 Activation: TypeAlias = Literal["none", "relu", "relu6"]
+Shortcut: TypeAlias = Literal["none", "identity"]
 WeightShapes: TypeAlias = dict[str, tuple[int, ...]]
 
 _NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
@@ -36,7 +37,7 @@ def length_after(length: int, kernel: int, stride: int, padding: Padding) -> int
 class Convolution:
     """A convolution without bias, the batch norm behind it, and the activation behind that.
 
-    Shapes: weight (out_channels, in_channels // groups, kernel, kernel); groups is 1, or in_channels where ``depthwise``.
+    Shapes: weight (out_channels, in_channels // groups, kernel, kernel); groups is in_channels where ``depthwise``.
     """
 
     name: str  # key of the weight without ".weight"
@@ -76,7 +77,7 @@ class Block:
 
     name: str
     steps: tuple[Convolution | MaxPool, ...]
-    shortcut: Literal["none", "identity"] | Convolution = "none"
+    shortcut: Shortcut | Convolution = "none"
     activation: Activation = "none"  # after the sum; only residual networks of He et al. have one
 
     @property

@@ -6,9 +6,9 @@ Source: He et al., "Deep Residual Learning", CVPR 2016, arXiv:1512.03385; Zagoru
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
 
-from patchcore_reference.network_plan import Activation, Block, Convolution, MaxPool, Network
+from patchcore_reference.network_plan import Activation, Block, Convolution, MaxPool, Network, Shortcut
 
 # Blocks per stage; output channels of a stage in units of its base; inner channels in the same unit; bottleneck or not.
 _VARIANTS = {
@@ -30,6 +30,7 @@ def _step(
 
 
 def _residual(name: str, inputs: int, middle: int, outputs: int, stride: int, *, bottleneck: bool) -> Block:
+    steps: tuple[Convolution, ...]
     if bottleneck:
         steps = (
             _step(name, 1, inputs, middle, 1),
@@ -41,7 +42,7 @@ def _residual(name: str, inputs: int, middle: int, outputs: int, stride: int, *,
             _step(name, 1, inputs, middle, 3, stride),
             _step(name, 2, middle, outputs, 3, activation="none"),
         )
-    shortcut: Literal["identity"] | Convolution = "identity"
+    shortcut: Shortcut | Convolution = "identity"
     if stride != 1 or inputs != outputs:
         shortcut = Convolution(
             name=f"{name}.downsample.0", norm=f"{name}.downsample.1", in_channels=inputs, out_channels=outputs,
@@ -50,6 +51,7 @@ def _residual(name: str, inputs: int, middle: int, outputs: int, stride: int, *,
     return Block(name=name, steps=steps, shortcut=shortcut, activation="relu")
 
 
+@cache
 def resnet(name: str) -> Network:
     """The plan of one of the networks named in ``NAMES``.
 

@@ -1,0 +1,139 @@
+"""The command ``patchcore``: fit, score, evaluate, demo, plugins. Exit codes: 0 done, 1 failed, 2 to be corrected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from patchcore_plugin.console import Bars, explained, out
+
+app = typer.Typer(
+    help="PatchCore: learn good parts from photographs, find defects in others. On a CPU, offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings: a TOML, YAML or JSON file.")]
+Preset = Annotated[str, typer.Option("--preset", help="Settings that ship with the package; --config is laid over them.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, e.g. sampler.keep=0.05; repeatable.")]
+Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out files that are no images, and name them, instead of stopping.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `patchcore fit` wrote.")]
+
+
+@app.command()
+def fit(
+    good: Annotated[Path, typer.Argument(metavar="GOOD", help="A folder of photographs of good parts.")],
+    model: Annotated[Path, typer.Option("--out", help="Where to write the model, e.g. parts.safetensors.")],
+    config: Config = None,
+    preset: Preset = "default",
+    overrides: Overrides = None,
+    skip_unreadable: Skip = False,
+) -> None:
+    """Learn what good parts look like and write a model."""
+    with explained():
+        from patchcore_plugin.atomic_file import require_writable
+        from patchcore_plugin.config import load_settings
+        from patchcore_plugin.detector import PatchCore
+
+        detector = PatchCore(load_settings(config, preset=preset, overrides=overrides or ()))
+        require_writable(model)
+        with Bars() as bars:
+            detector.warm_up(progress=bars)
+            detector.fit(good, progress=bars, skip_unreadable=skip_unreadable)
+        detector.save(model)
+        out.print(f"{model}: {len(detector.bank)} patches remembered from {len(detector.bank.image_names)} images.")
+        out.print(detector.calibration_in_words())
+
+
+@app.command()
+def score(
+    model: Model,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Photographs, or folders of them.")],
+    folder: Annotated[Path, typer.Option("--out", help="Where to write scores.csv, scores.jsonl and heat_maps/.")],
+    overrides: Overrides = None,
+    skip_unreadable: Skip = False,
+    page: Annotated[bool, typer.Option("--page", help="Also write index.html (needs the extra 'eval').")] = False,
+) -> None:
+    """Score photographs and draw heat maps."""
+    with explained():
+        from patchcore_plugin.results import Results, require_page
+        from patchcore_plugin.detector import PatchCore
+
+        if page:
+            require_page()
+        detector = PatchCore.load(model, overrides=overrides or ())
+        with Bars() as bars:
+            detector.warm_up(progress=bars)
+            scores = detector.score(images, progress=bars, skip_unreadable=skip_unreadable)
+            results = Results(detector, scores)
+            results.write(folder, progress=bars)
+            if page:
+                results.write_page(folder, title=f"{len(scores)} parts, scored by {model.name}")
+        out.print(results.in_words())
+        out.print(f"Written to {folder}.")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that holds 'good' and one folder per defect.")],
+    target: Annotated[Path | None, typer.Option("--out", help="Where to write scores, heat maps, metrics.json and index.html.")] = None,
+    masks: Annotated[Path | None, typer.Option("--masks", help="A folder MASKS/<defect>/<image>[_mask].png: adds pixel AUROC.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Score labelled photographs and say how well good and defective ones are told apart."""
+    with explained():
+        from patchcore_plugin.detector import PatchCore
+        from patchcore_plugin.evaluation import evaluated, labelled_folder
+        from patchcore_plugin.results import Results, require_page
+
+        labelled = labelled_folder(folder)
+        if target is not None:
+            require_page()
+        detector = PatchCore.load(model, overrides=overrides or ())
+        with Bars() as bars:
+            detector.warm_up(progress=bars)
+            scores = detector.score(labelled.paths, progress=bars)
+            evaluation = evaluated(scores, labelled, masks)
+            if target is not None:
+                results = Results(detector, scores, labelled.kinds, evaluation.figures)
+                results.write(target, progress=bars)
+                results.write_page(target, title=f"{folder.name}: good against defective")
+        for line in evaluation.in_words():
+            out.print(line)
+
+
+@app.command()
+def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False) -> None:
+    """List every part that can be named in the configuration, and plugins that failed to load."""
+    with explained():
+        from patchcore_plugin import plugins as loaded
+
+        rows, failures = loaded.describe()
+        if as_json:
+            typer.echo(json.dumps({"parts": rows, "failures": failures}, indent=2))
+            return
+        print_parts(rows, failures)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--out", help="Where to write everything.")] = Path("demo-out"),
+    seed: Annotated[int, typer.Option(help="Chooses which good cells are learned from.")] = 0,
+) -> None:
+    """Inspect 300 x 300 px images of real solar cells, from learning to report (needs the extra 'demo')."""
+    with explained():
+        from patchcore_plugin.demo import run_demo
+
+        with Bars() as bars:
+            for line in run_demo(folder, seed=seed, progress=bars):
+                out.print(line)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

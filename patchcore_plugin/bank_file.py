@@ -89,14 +89,14 @@ def _metadata(bank: MemoryBank) -> dict[str, str]:
         "grid": list(bank.grid),
         "image_names": list(bank.image_names),
         "settings": bank.settings,
-        "versions": _versions(),
+        "versions": versions(),
         "weights_sha256": bank.weights_sha256,
     }
     return {"format": FORMAT, "format_version": str(FORMAT_VERSION), "facts": json.dumps(facts, sort_keys=True)}
 
 
-def _versions() -> dict[str, str]:
-    """List what the bank was made with, for whoever has to explain a difference later."""
+def versions() -> dict[str, str]:
+    """List what results are made with, for whoever has to explain a difference later."""
     found = {"python": platform.python_version()}
     for name in ("patchcore-plugin", "numpy", "numba", "pillow"):
         try:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from patchcore_plugin.console import Bars, explained, out
+from patchcore_plugin.console import Bars, explained, out, print_parts
 
 app = typer.Typer(
     help="PatchCore: learn good parts from photographs, find defects in others. On a CPU, offline.",
@@ -46,7 +46,10 @@ def fit(
             detector.fit(good, progress=bars, skip_unreadable=skip_unreadable)
         detector.save(model)
         out.print(f"{model}: {len(detector.bank)} patches remembered from {len(detector.bank.image_names)} images.")
-        out.print(detector.calibration_in_words())
+        if detector.calibration is None:
+            out.print("No good images were held out (calibration.holdout): scores only, no verdicts.")
+        else:
+            out.print(detector.calibration.in_words())
 
 
 @app.command()
@@ -60,8 +63,8 @@ def score(
 ) -> None:
     """Score photographs and draw heat maps."""
     with explained():
-        from patchcore_plugin.results import Results, require_page
         from patchcore_plugin.detector import PatchCore
+        from patchcore_plugin.results import Results, require_page
 
         if page:
             require_page()
@@ -72,7 +75,13 @@ def score(
             results = Results(detector, scores)
             results.write(folder, progress=bars)
             if page:
-                results.write_page(folder, title=f"{len(scores)} parts, scored by {model.name}")
+                results.write_page(
+                    folder,
+                    title="Inspected parts",
+                    intro=f"{len(scores)} images, compared with what {model.name} learned from good parts.",
+                    command=f"patchcore score {model} {' '.join(map(str, images))} --out {folder} --page",
+                    noun=("part", "parts"),
+                )
         out.print(results.in_words())
         out.print(f"Written to {folder}.")
 
@@ -87,6 +96,7 @@ def evaluate(
 ) -> None:
     """Score labelled photographs and say how well good and defective ones are told apart."""
     with explained():
+        from patchcore_plugin.atomic_file import replacing
         from patchcore_plugin.detector import PatchCore
         from patchcore_plugin.evaluation import evaluated, labelled_folder
         from patchcore_plugin.results import Results, require_page
@@ -102,7 +112,15 @@ def evaluate(
             if target is not None:
                 results = Results(detector, scores, labelled.kinds, evaluation.figures)
                 results.write(target, progress=bars)
-                results.write_page(target, title=f"{folder.name}: good against defective")
+                results.write_page(
+                    target,
+                    title="Good against defective parts",
+                    intro=f"Labelled images of {folder}, scored by {model.name}.",
+                    command=f"patchcore evaluate {model} {folder} --out {target}",
+                    noun=("part", "parts"),
+                )
+                with replacing(target / "metrics.json") as temporary:
+                    temporary.write_text(evaluation.to_json(), encoding="utf-8")
         for line in evaluation.in_words():
             out.print(line)
 
@@ -124,13 +142,14 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Where to write everything.")] = Path("demo-out"),
     seed: Annotated[int, typer.Option(help="Chooses which good cells are learned from.")] = 0,
+    overrides: Overrides = None,
 ) -> None:
     """Inspect 300 x 300 px images of real solar cells, from learning to report (needs the extra 'demo')."""
     with explained():
         from patchcore_plugin.demo import run_demo
 
         with Bars() as bars:
-            for line in run_demo(folder, seed=seed, progress=bars):
+            for line in run_demo(folder, seed=seed, overrides=overrides or (), progress=bars):
                 out.print(line)
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 
 from patchcore_plugin.errors import ConfigError, PatchCoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 out = Console(highlight=False)
@@ -53,3 +62,16 @@ def explained() -> Iterator[None]:
         err.print(f"[bold red]Error:[/] {type(problem).__name__}: ", end="")
         err.print(str(problem), markup=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(problem, ConfigError) else 1) from None
+
+
+def print_parts(parts: Sequence[Mapping[str, Any]], not_loaded: Sequence[Mapping[str, Any]]) -> None:
+    """Print what can be named in the configuration, and which plugins did not load and why."""
+    table = Table("section", "name", "from", "what it is", box=None, header_style="bold")
+    for part in parts:
+        note = "" if part["available"] else f"  (not installed: {part['why_not']})"
+        table.add_row(part["kind"], part["name"], f"{part['distribution']} {part['version']}", part["summary"] + note)
+    out.print(table)
+    for plugin in not_loaded:
+        title = "Failed to load" if plugin["failed"] else "Left out"
+        out.print(f"[bold]{title}:[/] ", end="")
+        out.print(f"{plugin['distribution']} {plugin['version']} ({plugin['entry_point']}): {plugin['reason']}", markup=False)

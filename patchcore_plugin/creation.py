@@ -45,7 +45,7 @@ def _factory(offer: Offer) -> Callable[..., Any]:
         found: Any = import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
-    except (Exception, SystemExit) as problem:  # noqa: BLE001  importing a stranger's module may raise anything
+    except (Exception, SystemExit) as problem:  # a stranger's module may raise anything
         raise _broken(offer, f"could not be imported from {offer.component.factory!r}", problem) from problem
     if not callable(found):
         raise PluginError(f"{offer}: its factory {offer.component.factory!r} is {found!r}; a class is needed.")
@@ -59,7 +59,7 @@ def _call(offer: Offer, factory: Callable[..., Any], arguments: Mapping[str, Any
         raise  # the part has said itself what is wrong and what to do
     except ValueError as problem:
         raise ConfigError(f"{offer} refuses its options {dict(arguments)}: {problem}") from problem
-    except (Exception, SystemExit) as problem:  # noqa: BLE001  the same
+    except (Exception, SystemExit) as problem:
         raise _broken(offer, f"could not be created with {dict(arguments)}", problem) from problem
 
 

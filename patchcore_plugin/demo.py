@@ -18,12 +18,11 @@ from patchcore_plugin.atomic_file import require_writable
 from patchcore_plugin.detector import PatchCore
 from patchcore_plugin.errors import MissingLibraryError
 from patchcore_plugin.evaluation import GOOD, LabelledImages, evaluated
+from patchcore_plugin.progress import Progress, silent
 from patchcore_plugin.results import Results, require_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from patchcore_plugin.progress import Progress
+    from collections.abc import Iterator, Sequence
 
 SHARE_LEARNED = 0.8  # of the good cells; the others and all defective ones are scored
 
@@ -58,13 +57,13 @@ def solar_cells(seed: int) -> SolarCells:
     return SolarCells(tuple(sorted(shuffled[:count])), LabelledImages((*rest, *bad), kinds))
 
 
-def run_demo(folder: Path, *, seed: int, progress: Progress) -> Iterator[str]:
+def run_demo(folder: Path, *, seed: int = 0, overrides: Sequence[str] = (), progress: Progress = silent) -> Iterator[str]:
     """Do the whole job and yield lines for a terminal as they become true."""
     require_page()
     cells = solar_cells(seed)
     require_writable(folder / "model.safetensors")
     started = time.perf_counter()
-    detector = PatchCore()
+    detector = PatchCore.from_preset("default", overrides)
     detector.warm_up(progress=progress)
     ready = time.perf_counter()
     detector.fit(cells.learned, progress=progress)
@@ -75,7 +74,16 @@ def run_demo(folder: Path, *, seed: int, progress: Progress) -> Iterator[str]:
     evaluation = evaluated(scores, cells.scored)
     results = Results(detector, scores, cells.scored.kinds, evaluation.figures)
     results.write(folder, progress=progress)
-    results.write_page(folder, title="Solar cells, inspected")
+    results.write_page(
+        folder,
+        title="Solar cells, inspected",
+        intro=(
+            f"Electroluminescence images of {len(scores)} monocrystalline solar cells, compared with {len(cells.learned)} "
+            "good ones. Images: elpv-dataset, Deitsch et al., Solar Energy 185 (2019), CC BY-NC-SA 4.0."
+        ),
+        command=" ".join(["patchcore demo", f"--seed {seed}", *(f"--set {one}" for one in overrides)]),
+        noun=("cell", "cells"),
+    )
     yield f"Learned from {len(cells.learned)} good cells: {len(detector.bank)} patches remembered."
     yield from evaluation.in_words()
     yield (

@@ -61,7 +61,7 @@ class PatchCore:
             origins=origins_of(rows, len(good.names), good.grid),
             image_names=good.names,
             grid=good.grid,
-            settings=self.settings.to_dict(),
+            settings=self.parts.resolved(self.settings),
             weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
         )
         scorer = self._scorer_of(bank)

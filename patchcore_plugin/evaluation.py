@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,10 @@ class Evaluation:
     by_defect: dict[str, float]
     good: int
     bad: int
+
+    def to_json(self) -> str:
+        """Give everything as one JSON object."""
+        return json.dumps(asdict(self), indent=2) + "\n"
 
     def in_words(self) -> list[str]:
         """Say it in lines for a terminal."""

@@ -71,7 +71,7 @@ class Component:
             _are_modules(self.requires), f"requires {self.requires!r}; a tuple of top-level module names is needed"
         )
         self._require(self.extra is None or _is_one_line(self.extra), f"has extra {self.extra!r}; a name is needed")
-        self._require(isinstance(self.claims, Mapping), f"has claims {self.claims!r}; a mapping is needed")
+        self._require(_are_claims(self.claims), f"has claims {self.claims!r}; names with plain values are needed")
         object.__setattr__(self, "requires", tuple(self.requires))
         object.__setattr__(self, "claims", MappingProxyType(dict(self.claims)))
 
@@ -91,6 +91,11 @@ def _is_one_line(text: object) -> bool:
 def _are_modules(names: object) -> bool:
     # A lone string is refused: read as a sequence it would ask for one module per letter.
     return isinstance(names, (tuple, list)) and all(isinstance(name, str) and name.isidentifier() for name in names)
+
+
+def _are_claims(claims: object) -> bool:
+    plain = (str, int, float, bool, type(None))
+    return isinstance(claims, Mapping) and all(isinstance(k, str) and isinstance(v, plain) for k, v in claims.items())
 
 
 @hookspec

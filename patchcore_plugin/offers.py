@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 OWN = "patchcore-plugin"  # the distribution that the built-in parts come from
 
 
+def _is_installed(module: str) -> bool:
+    return sys.modules.get(module) is not None or find_spec(module) is not None
+
+
 @dataclass(frozen=True)
 class Offer:
     """A part on offer: the record, its kind, and who offers it."""
@@ -37,7 +41,7 @@ class Offer:
     @property
     def missing(self) -> tuple[str, ...]:
         """Libraries the part requires that are not installed; they are looked for, never imported."""
-        return tuple(name for name in self.component.requires if name not in sys.modules and find_spec(name) is None)
+        return tuple(name for name in self.component.requires if not _is_installed(name))
 
     @property
     def remedy(self) -> str:

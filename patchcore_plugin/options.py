@@ -60,15 +60,20 @@ def _require_all_needed(options: Mapping[str, Any], declared: dict[str, inspect.
 
 
 def _hints(factory: Callable[..., Any]) -> dict[str, Any]:
-    """Return the declared types; none at all where they name something that only a type checker imports."""
-    hints: dict[str, Any] = {}
-    # A dataclass keeps its types on the class, where inherited ones resolve in the module that wrote them.
-    for source in (factory, factory.__init__) if isinstance(factory, type) else (factory,):
-        try:
-            hints |= get_type_hints(source, include_extras=True)
-        except (NameError, TypeError):
-            continue
-    return hints
+    """Return the declared types of the options.
+
+    A dataclass keeps them on the class, where inherited ones resolve in the module that wrote them.
+    """
+    if not isinstance(factory, type):
+        return _resolved(factory)
+    return _resolved(factory) | _resolved(inspect.getattr_static(factory, "__init__"))
+
+
+def _resolved(declaring: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(declaring, include_extras=True)
+    except (NameError, TypeError):  # names that only a type checker imports, or nothing that carries types
+        return {}
 
 
 def _fitted(value: Any, hint: Any, name: str, offer: Offer) -> Any:

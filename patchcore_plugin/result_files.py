@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from itertools import count
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +59,12 @@ def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """Give each image a file name of its own: folders become part of it, and repeated names are numbered."""
-    stems: list[str] = []
-    seen: dict[str, int] = {}
+    """Give each image a file name of its own: folders below the common one become part of it, repetitions a number."""
+    folders = {str(PurePath(name).parent) for name in names}
+    common = os.path.commonpath(folders) if len({PurePath(name).is_absolute() for name in names}) == 1 else ""
+    stems: dict[str, None] = {}  # an ordered set
     for name in names:
-        parts = [part for part in PurePath(name).with_suffix("").parts if part not in ("/", "\\", "..")]
-        stem = "__".join(parts) or "image"
-        seen[stem] = seen.get(stem, 0) + 1
-        stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
-    return stems
+        stem = "__".join(PurePath(os.path.relpath(name, common or None)).with_suffix("").parts).replace("..", "up")
+        numbered = (f"{stem}-{number}" for number in count(2))
+        stems[stem if stem not in stems else next(other for other in numbered if other not in stems)] = None
+    return list(stems)

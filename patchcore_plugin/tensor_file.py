@@ -6,6 +6,8 @@ that are wanted. Torch is not needed and nothing in the file is executed.
 
 from __future__ import annotations
 
+import json
+import struct
 import zipfile
 from io import BytesIO
 from typing import Any, TypeAlias
@@ -20,7 +22,10 @@ Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 
 _ARCHIVE_START = b"PK\x03\x04"
 _ARCHIVE_END = b"PK\x05\x06"
-_OLD_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number 0x1950a86a20f9469cfc6c as a pickle
+_ARCHIVE_END_LENGTH = 22
+_OLD_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number 0x1950a86a20f9469cfc6c, pickled
+_FRAME = b"\x95\x0d" + b"\0" * 7  # stands before it since pickle's protocol 4
+_OLD_STARTS = tuple(b"\x80" + protocol + _OLD_MAGIC for protocol in (b"\2", b"\3", b"\4" + _FRAME, b"\5" + _FRAME))
 _SAFETENSORS_DTYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4"}
 _SAFETENSORS_DTYPES |= {"I16": "i2", "I8": "i1", "U8": "u1", "BOOL": "b1"}
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -40,9 +45,9 @@ def tensors_in(data: bytes, where: str) -> Tensors:
         raise WeightsError(f"{where} is empty. Fetch it again.")
     if data.startswith(_ARCHIVE_START):
         named = _from_archive(data, where)
-    elif data.startswith(_OLD_START):
+    elif data.startswith(_OLD_STARTS):
         named = _from_pickles(data, where)
-    elif _OLD_START.startswith(data) or _ARCHIVE_START.startswith(data):
+    elif any(start.startswith(data) for start in (_ARCHIVE_START, *_OLD_STARTS)):
         raise WeightsError(f"{where} is truncated after {len(data)} byte(s). Fetch it again.")
     else:
         return _from_safetensors(data, where)
@@ -70,7 +75,6 @@ def as_float32(tensor: npt.NDArray[Any], name: str, where: str) -> npt.NDArray[n
 def _from_safetensors(data: bytes, where: str) -> Tensors:
     from safetensors import SafetensorError, deserialize  # here, since reading torch files does not need it
 
-    header = int.from_bytes(data[:8], "little")
     if data[8:9] != b"{":
         raise WeightsError(
             f"{where} is no weight file: neither torch nor safetensors wrote it. Name a .pth or .safetensors."
@@ -78,9 +82,21 @@ def _from_safetensors(data: bytes, where: str) -> Tensors:
     try:
         entries = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as problem:
-        state = "truncated" if 8 + header >= len(data) or "buffer" in str(problem).lower() else "damaged"
-        raise WeightsError(f"{where} is {state} or no safetensors file ({problem}). Fetch it again.") from None
+        state = "truncated" if len(data) < _promised_length(data) else "damaged"
+        raise WeightsError(f"{where} is {state} ({problem}). Fetch it again.") from None
     return {name: _safetensor(entry, name, where) for name, entry in entries}
+
+
+def _promised_length(data: bytes) -> int:
+    """How long a safetensors file has to be by its own header; 0 when the header makes no sense."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    if start > len(data):
+        return start
+    try:
+        tensors = [entry for name, entry in json.loads(data[8:start]).items() if name != "__metadata__"]
+        return start + max((int(entry["data_offsets"][1]) for entry in tensors), default=0)
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+        return 0
 
 
 def _safetensor(entry: dict[str, Any], name: str, where: str) -> npt.NDArray[Any]:
@@ -96,8 +112,9 @@ def _from_archive(data: bytes, where: str) -> dict[Any, Any]:
             return _Archive(archive, where).tensors()
     except WeightsError:
         raise
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as problem:
-        state = "damaged" if _ARCHIVE_END in data else "truncated"
+    except (zipfile.BadZipFile, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError) as problem:
+        end = data.rfind(_ARCHIVE_END)
+        state = "truncated" if end < 0 or len(data) - end < _ARCHIVE_END_LENGTH else "damaged"
         raise WeightsError(f"{where} is {state} ({problem}). Fetch it again.") from None
 
 

@@ -85,8 +85,8 @@ def _version(distribution: str) -> str:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
+    except (OSError, ValueError) as problem:  # ValueError: a path with a null byte
+        reason = getattr(problem, "strerror", None) or str(problem)
         raise WeightsError(
             f"weights cannot be read from {str(path)!r}: {reason}. "
             'Name an existing .pth or .safetensors file, or "package".'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 
 from patchcore_plugin.errors import ConfigError, InputError
@@ -23,6 +24,9 @@ class BackboneSettings:
     weights: str = PACKAGE  # or the path of a .pth, .pt or .safetensors file
 
     def __post_init__(self) -> None:
+        if not isinstance(self.weights, str | PathLike):
+            raise ConfigError(f'weights is {self.weights!r}, but the path of a file, or "package", is needed.')
+        object.__setattr__(self, "weights", str(self.weights))
         object.__setattr__(self, "layers", _checked_layers(self.backbone, self.layers))
 
     @property

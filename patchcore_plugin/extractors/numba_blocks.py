@@ -52,6 +52,7 @@ def dense_block(
             pixels, vectors, memory, weights, source, pixel_pitch, row_pitch, panel, panel_pitch, rows, run, bias,
             start, start_pitch, target, target_pitch, low, high,
         ) = args  # fmt: skip
+        builder.function.attributes.add("noinline")
         code = VectorCode(builder)
         memory = _data(context, builder, signature.args[2], memory)
         weights = _data(context, builder, signature.args[3], weights)
@@ -102,6 +103,7 @@ def depthwise_block(
             pixels, memory, weights, source, pixel_pitch, column_pitch, row_pitch, taps, kernel, bias,
             target, target_pitch, low, high,
         ) = args  # fmt: skip
+        builder.function.attributes.add("noinline")
         code = VectorCode(builder)
         memory = _data(context, builder, signature.args[1], memory)
         weights = _data(context, builder, signature.args[2], weights)

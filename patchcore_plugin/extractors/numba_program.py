@@ -219,4 +219,4 @@ def write_program(network: Network, places: tuple[int, ...], numbers: dict[str, 
     for step in writer.steps:
         step |= {end: starts[step[end]] for end in ("source", "target", "residual")}
     table = np.array([tuple(step[name] for name in STEP.names or ()) for step in writer.steps], STEP)
-    return Program(table, maps, total, max(map(_scratch, writer.steps)), int(table["out_pitch"].max()))
+    return Program(table, maps, total, max(map(_scratch, writer.steps)), int(max(table["out_pitch"].max(), table["window_pitch"].max())))

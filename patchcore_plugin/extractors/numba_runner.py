@@ -14,30 +14,32 @@ _TURN = Lock()
 
 
 @njit(parallel=True, cache=True)
-def _whole_images(steps, layers, weights, pixels, memory, lane_values, image_values, zeros, maps, count, lanes):
-    for lane in prange(lanes):
-        slots = zeros + lane * lane_values
-        for image in range(lane, count, lanes):
-            for i in range(len(steps)):
-                step = steps[i]
-                run_step(step, layers, weights, pixels, image, memory, slots, slots + image_values, 0, step.out_height)
-                if step.map_at != NONE:
-                    write_map(step, memory, slots, maps, len(pixels), image)
-
-
-@njit(parallel=True, cache=True)
-def _strips_of_images(steps, layers, weights, pixels, memory, lane_values, image_values, zeros, maps, first, strips):
-    for i in range(len(steps)):
-        step = steps[i]
-        for task in prange((len(pixels) - first) * strips):
-            lane, strip = task // strips, task % strips
+def _run_passes(passes, steps, layers, weights, pixels, memory, zeros, lane_values, image_values, maps):
+    for number in range(len(passes)):
+        for task in prange(passes[number].lanes * passes[number].strips):
+            part = passes[number]
+            lane, strip = task // part.strips, task % part.strips
             slots = zeros + lane * lane_values
             scratch = zeros + task * lane_values + image_values
-            top, end = strip * step.out_height // strips, (strip + 1) * step.out_height // strips
-            run_step(step, layers, weights, pixels, first + lane, memory, slots, scratch, top, end)
-        if step.map_at != NONE:
-            for lane in prange(len(pixels) - first):
-                write_map(step, memory, zeros + lane * lane_values, maps, len(pixels), first + lane)
+            for image in range(part.first_image + lane, part.end_image, part.lanes):
+                for i in range(part.first_step, part.end_step):
+                    step = steps[i]
+                    first, end = strip * step.out_height // part.strips, (strip + 1) * step.out_height // part.strips
+                    run_step(step, layers, weights, pixels, image, memory, slots, scratch, first, end)
+                    if step.map_at != NONE:
+                        write_map(step, memory, slots, maps, len(pixels), image, first, end)
+
+
+PASS = np.dtype([(name, "i8") for name in ("first_step", "end_step", "first_image", "end_image", "lanes", "strips")])
+
+
+def _passes(steps, images, threads):
+    left_over = images % threads
+    whole = images - left_over
+    rows = [(0, steps, 0, whole, threads, 1)] if whole else []
+    if left_over:
+        rows += [(step, step + 1, whole, images, left_over, threads // left_over) for step in range(steps)]
+    return np.array(rows, PASS)
 
 
 def run(program, packed, pixels):
@@ -48,11 +50,7 @@ def run(program, packed, pixels):
         memory = aligned(zeros + lanes * lane_values)
         memory[:zeros] = 0
         maps = np.empty(len(pixels) * sum(c * h * w for c, h, w in program.map_shapes.values()), np.float32)
-        left_over = len(pixels) % lanes
-        shared = program.steps, packed.table, packed.values, pixels, memory, lane_values, program.image_values, zeros, maps
-        _whole_images(*shared, len(pixels) - left_over, lanes)
-        if left_over:
-            _strips_of_images(*shared, len(pixels) - left_over, lanes // left_over)
+        _run_passes(_passes(len(program.steps), len(pixels), lanes), program.steps, packed.table, packed.values, pixels, memory, zeros, lane_values, program.image_values, maps)
     result, at = {}, 0
     for place, (c, h, w) in program.map_shapes.items():
         size = len(pixels) * c * h * w

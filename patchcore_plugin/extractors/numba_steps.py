@@ -12,6 +12,8 @@ from patchcore_plugin.extractors.numba_blocks import dense_block, depthwise_bloc
 from patchcore_plugin.extractors.numba_program import NONE, PIXELS, POOL, SEPARABLE
 from patchcore_plugin.extractors.numba_vectors import BLOCK_PIXELS, BLOCK_VECTORS, VECTOR
 
+_ZERO = np.int64(0)  # a plain 0 in a call would make Numba compile the callee once more, for that very number
+
 
 @njit
 def run_step(step, layers, weights, pixels, image, memory, slots, scratch, first, end):
@@ -50,7 +52,7 @@ def _dense(layer, weights, memory, source, pixel_pitch, row_pitch, start, start_
                 (block + 1) * pixels // blocks - p, vectors, memory, weights,
                 source + p * pixel_pitch, pixel_pitch, row_pitch,
                 layer.panels + v * panel_pitch, panel_pitch, layer.rows, layer.run, layer.bias + v * VECTOR,
-                start + p * start_pitch + (v * VECTOR if start_pitch else 0), start_pitch, target + p * target_pitch + v * VECTOR, target_pitch,
+                start + p * start_pitch + v * VECTOR, start_pitch, target + p * target_pitch + v * VECTOR, target_pitch,
                 layer.low, layer.high,
             )  # fmt: skip
 
@@ -71,7 +73,7 @@ def _convolve_directly(step, layers, weights, memory, slots, first, end):
         target = slots + step.target + row * step.out_width * step.out_pitch
         start, start_pitch = _residual(step, slots, row)
         pitch = step.stride * step.pitch
-        _dense(layers[step.filter], weights, memory, source, pitch, 0, start, start_pitch, target, step.out_width)
+        _dense(layers[step.filter], weights, memory, source, pitch, _ZERO, start, start_pitch, target, step.out_width)
 
 
 @njit
@@ -92,7 +94,7 @@ def _filter_and_project(step, layers, weights, memory, slots, window, row, count
     target = slots + step.target + row * step.out_width * step.out_pitch
     start, start_pitch = _residual(step, slots, row)
     pixels = count * step.out_width
-    _dense(layers[step.project], weights, memory, middle, step.window_pitch, 0, start, start_pitch, target, pixels)
+    _dense(layers[step.project], weights, memory, middle, step.window_pitch, _ZERO, start, start_pitch, target, pixels)
 
 
 @njit
@@ -142,9 +144,8 @@ def _fill_window(step, layers, weights, pixels, image, memory, slots, window, ro
     """
     window_row = step.window_width * step.window_pitch
     shared = max(0, step.kernel - step.stride) if follows else 0
-    behind = step.chunk * step.stride * window_row
-    for i in range(shared * window_row):
-        memory[window + i] = memory[window + behind + i]
+    if shared:
+        _copy(memory, window, window + step.chunk * step.stride * window_row, shared * window_row)
     columns = min(step.width, step.window_width - step.left)
     for r in range(shared, (count - 1) * step.stride + step.kernel):
         y = row * step.stride - step.top + r
@@ -160,32 +161,41 @@ def _fill_window(step, layers, weights, pixels, image, memory, slots, window, ro
 
 @njit
 def _fill(memory, start, end, value):
-    for i in range(start, end):
-        memory[i] = value
+    place = memory[start:end]
+    for i in range(len(place)):
+        place[i] = value
+
+
+@njit
+def _copy(memory, target, source, count):
+    """Copy values to a place that does not overlap theirs, or lies before it."""
+    to, values = memory[target : target + count], memory[source : source + count]
+    for i in range(count):
+        to[i] = values[i]
 
 
 @njit
 def _fill_row(step, layers, weights, pixels, image, memory, slots, target, y, columns):
     """One row of the source: taken from the images, expanded to more channels, or copied."""
     if step.source == PIXELS:
-        for x in range(columns):
-            for c in range(step.pitch):
-                memory[target + x * step.pitch + c] = pixels[image, c, y, x]
+        for c in range(step.pitch):
+            values, to = pixels[image, c, y], memory[target + c : target + columns * step.pitch : step.pitch]
+            for x in range(columns):
+                to[x] = values[x]
         return
     source = slots + step.source + y * step.width * step.pitch
     if step.expand != NONE:
-        _dense(layers[step.expand], weights, memory, source, step.pitch, 0, 0, 0, target, columns)
+        _dense(layers[step.expand], weights, memory, source, step.pitch, _ZERO, _ZERO, _ZERO, target, columns)
     else:
-        for i in range(columns * step.pitch):
-            memory[target + i] = memory[source + i]
+        _copy(memory, target, source, columns * step.pitch)
 
 
 @njit
-def write_map(step, memory, slots, maps, images, image):
-    """Copy a finished map from channels-last to channels-first, which is what the caller gets."""
+def write_map(step, memory, slots, maps, images, image, first, end):
+    """Copy rows of a finished map from channels-last to channels-first, which is what the caller gets."""
     size = step.out_height * step.out_width
     source = slots + step.target
     target = step.map_at * images + image * step.map_channels * size
     for c in range(step.map_channels):
-        for i in range(size):
+        for i in range(first * step.out_width, end * step.out_width):
             maps[target + c * size + i] = memory[source + i * step.out_pitch + c]

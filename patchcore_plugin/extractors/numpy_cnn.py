@@ -18,7 +18,7 @@ class NumpyCnn(BackboneSettings):
     """EfficientNet-Lite, ResNet or Wide-ResNet in NumPy alone."""
 
     def extract(self, pixels: Pixels) -> tuple[FeatureMap, ...]:
-        """Return one map per layer, as ``FeatureExtractor`` promises; bad pixels are refused before weights are read."""
+        """Return one map per layer, as ``FeatureExtractor`` promises; bad pixels are refused first."""
         images = as_numpy(pixels, "pixels")
         require_pixels(images)
         return feature_maps(images, self.loaded_weights().arrays, self.backbone, self.layers)

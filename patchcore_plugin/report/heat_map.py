@@ -36,7 +36,8 @@ def overlay(image: Any, anomaly_map: Any, *, low: float, high: float, white_leve
     gray = _gray(require_picture(image, "image"), white_level)
     if heat.shape != gray.shape:
         raise ShapeError(
-            f"the anomaly map has shape {heat.shape} but its image {gray.shape}. Bring the map to the image's size first."
+            f"the anomaly map has shape {heat.shape} but its image {gray.shape}. "
+            "Bring the map to the image's size first."
         )
     return paint(gray, heat)
 
@@ -86,7 +87,9 @@ def _on_scale(anomaly_map: npt.NDArray[Any], low: float, high: float) -> npt.NDA
     if not low < high:
         raise InputError(f"the colour scale goes from {low} to {high}, but low < high is needed. Widen it.")
     if anomaly_map.ndim != 2:
-        raise ShapeError(f"the anomaly map has shape {anomaly_map.shape}, but (H, W) is needed. Give one map at a time.")
+        raise ShapeError(
+            f"the anomaly map has shape {anomaly_map.shape}, but (H, W) is needed. Give one map at a time."
+        )
     scaled: npt.NDArray[np.float32] = ((anomaly_map - low) / (high - low)).astype(np.float32)
     return scaled
 
@@ -100,6 +103,6 @@ def _gray(picture: npt.NDArray[Any], white_level: float | None) -> npt.NDArray[n
 def _require_bytes(picture: npt.NDArray[Any]) -> None:
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
         raise ShapeError(
-            f"a picture of shape {picture.shape} and type {picture.dtype} came, but uint8 (H, W) or (H, W, 3) is needed. "
-            "Make one with overlay() or thumbnail()."
+            f"a picture of shape {picture.shape} and type {picture.dtype} came, but uint8 (H, W) or (H, W, 3) "
+            "is needed. Make one with overlay() or thumbnail()."
         )

@@ -25,7 +25,9 @@ def heat_colours(heat: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def heat_opacity(heat: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Say how far the colour covers the photograph: not at all at 0, smoothly more above, so good regions stay readable.
+    """Say how far the colour covers the photograph: not at all at 0 and smoothly more above.
+
+    So good regions stay readable.
 
     Shapes: heat (...) -> (...).
     Units:  both in 0..1.

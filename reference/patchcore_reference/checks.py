@@ -14,7 +14,9 @@ from patchcore_reference.errors import EmptyInputError, NonFiniteError, ShapeErr
 def require_real(array: npt.NDArray[Any], name: str) -> None:
     """Refuse anything but real numbers (bool, complex, text, objects)."""
     if array.dtype.kind not in "fiu":
-        raise ShapeError(f"{name} holds {array.dtype} values, but real numbers are needed. Convert it to float32 first.")
+        raise ShapeError(
+            f"{name} holds {array.dtype} values, but real numbers are needed. Convert it to float32 first."
+        )
 
 
 def require_finite(array: npt.NDArray[Any], name: str) -> None:
@@ -52,6 +54,17 @@ def require_queries(queries: npt.NDArray[Any], bank: npt.NDArray[Any]) -> None:
     require_finite(queries, "queries")
 
 
+def require_whole(value: Any, name: str, least: int = 1) -> int:
+    """Refuse anything that is not a whole number of at least ``least``; bool is no number."""
+    try:
+        whole = -1 if isinstance(value, bool | np.bool_) else index(value)
+    except TypeError:
+        whole = -1
+    if whole < least:
+        raise ShapeError(f"{name} is {value!r}, but a whole number of {least} or more is needed.")
+    return whole
+
+
 def require_count(count: int, rows: int, name: str) -> None:
     """Refuse a number of rows outside 1..rows, and anything that is not a whole number."""
     if isinstance(count, bool | np.bool_):
@@ -62,6 +75,16 @@ def require_count(count: int, rows: int, name: str) -> None:
         raise ShapeError(f"{name} is {count!r}, but a whole number is needed.") from None
     if not 1 <= whole <= rows:
         raise TooFewRowsError(f"{name} is {whole}, but there are {rows} row(s). Ask for 1 to {rows}.")
+
+
+def require_row_numbers(numbers: Any, rows: int, name: str) -> None:
+    """Refuse anything but whole numbers from 0 to rows - 1, one or a list of them."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise ShapeError(f"{name} is {numbers!r}, but row numbers, whole numbers from 0 on, are needed.")
+    outside = array[(array < 0) | (array >= rows)]
+    if outside.size:
+        raise TooFewRowsError(f"{name} names row {outside.flat[0]}, but there are rows 0 to {rows - 1} only.")
 
 
 def require_maps(maps: npt.NDArray[Any], name: str) -> None:

@@ -1,0 +1,98 @@
+"""The sections of a configuration as checked values; each description completes the sentence "... is needed"."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _no_truth_value(value: Any) -> Any:
+    # Python counts true as 1: a slip in a file would pass for a size or a share.
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+def _square(value: Any) -> Any:
+    return value if isinstance(value, (str, list, tuple)) or value is None else (value, value)
+
+
+def _none_word(value: Any) -> Any:
+    # TOML has no word for "no value", yet a file must be able to take back what its preset sets.
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Real = Annotated[float, BeforeValidator(_no_truth_value)]
+Positive = Annotated[Real, Field(gt=0)]
+Size = Annotated[tuple[Annotated[Whole, Field(gt=0)], Annotated[Whole, Field(gt=0)]], BeforeValidator(_square)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ImageSettings(_Section):
+    """How an image becomes pixels for the network."""
+
+    size: Size = Field(
+        default=(224, 224), description="[height, width] in whole pixels above 0, or one number for a square,"
+    )
+    crop: Annotated[Size | None, BeforeValidator(_none_word)] = Field(
+        default=None, description='[height, width] in whole pixels above 0, one number for a square, or "none"'
+    )
+    mean: tuple[Real, Real, Real] = Field(
+        default=(0.5, 0.5, 0.5), description="three numbers, one each for red, green and blue,"
+    )
+    std: tuple[Positive, Positive, Positive] = Field(
+        default=(0.5, 0.5, 0.5), description="three numbers above 0, one each for red, green and blue,"
+    )
+    white_level: Annotated[Positive | None, BeforeValidator(_none_word)] = Field(
+        default=None, description='a number above 0 (the value that counts as white in 16-bit images) or "none"'
+    )
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> ImageSettings:
+        if self.crop and (self.crop[0] > self.size[0] or self.crop[1] > self.size[1]):
+            raise ValueError(
+                f"images.crop is {self.crop}, but it is cut from the middle of size {self.size}: at most that"
+            )
+        return self
+
+
+class ScoringSettings(_Section):
+    """How distances become scores and maps."""
+
+    reweight_neighbors: Annotated[Whole, Field(ge=1)] = Field(
+        default=1, description="a whole number of at least 1 (b of Eq. 7; 1 leaves the maximum as it is)"
+    )
+    sigma: Annotated[Real, Field(ge=0)] = Field(
+        default=4.0, description="a number of at least 0, in pixels of the network's input,"
+    )
+    bank_dtype: Literal["float32", "float16"] = Field(default="float32", description='"float32" or "float16"')
+
+
+class CalibrationSettings(_Section):
+    """How raw scores of good images become p-values and a threshold."""
+
+    holdout: Annotated[Real, Field(ge=0, lt=1)] = Field(
+        default=0.1, description="a share of the good images, 0 <= holdout < 1,"
+    )
+    false_alarm_rate: Annotated[Real, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="a share of the good images, above 0 and below 1,"
+    )
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="a whole number of at least 0")
+
+
+class PartSettings(BaseModel):
+    """Which part, and its own options; those are checked by the part's declaration when it is created."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(min_length=1, description="the name of a part, as `patchcore plugins` lists them,")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The part's own options by name."""
+        return dict(self.model_extra or {})

@@ -72,7 +72,7 @@ class Settings(BaseModel):
 
 def load_settings(
     source: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-    preset: str = "default",
+    preset: str | None = "default",
     overrides: Sequence[str] = (),
 ) -> Settings:
     """Return the settings of a preset, with a file or a dict laid over it and single values over both.
@@ -81,13 +81,13 @@ def load_settings(
 
     Args:
         source:    path of a TOML, YAML or JSON file, or a dict of sections; None for the preset alone.
-        preset:    name of a shipped preset; ``presets()`` lists them.
+        preset:    name of a shipped preset; ``presets()`` lists them. None: nothing lies below, the source is complete.
         overrides: ``"section.option=value"`` each, the value as TOML has it or a plain string.
 
     Raises: ConfigError, UnknownOptionError; nothing is created or imported for parts yet.
     """
     given = source if source is None or isinstance(source, Mapping) else read_config(Path(source))
-    settings = read_preset(preset)
+    settings = {} if preset is None else read_preset(preset)
     for layer in (given or {}, _from_command_line([overrides] if isinstance(overrides, str) else overrides)):
         settings = _laid_over(settings, dict(_plain_sections(layer)))
     return Settings.from_dict(settings)

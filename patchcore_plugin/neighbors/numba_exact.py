@@ -19,6 +19,7 @@ class NumbaExact:
     """Every query against every bank row by differences, on all cores; equal distances by the lower row."""
 
     def build(self, bank: Embeddings) -> NumbaExactIndex:
+        """Copy a bank (M, D), so that the caller may change or drop its own."""
         return NumbaExactIndex(bank=ready(own_bank(bank)))
 
 
@@ -29,7 +30,8 @@ class NumbaExactIndex:
     bank: Embeddings
 
     def query(self, queries: Embeddings, k: int = 1) -> tuple[Distances, Rows]:
+        """Find the k rows nearest to each of (Q, D) queries: distances and rows (Q, k), nearest first."""
         asked = as_numpy(queries, "queries")
         require_queries(asked, self.bank)
         require_count(k, len(self.bank), "k")
-        return nearest_checked_rows(*alike(asked, self.bank), k)
+        return nearest_checked_rows(*alike(ready(asked), self.bank), k)

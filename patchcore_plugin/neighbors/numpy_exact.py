@@ -18,6 +18,7 @@ class NumpyExact:
     """Every query against every bank row, in float64; equal distances by the lower row."""
 
     def build(self, bank: Embeddings) -> NumpyExactIndex:
+        """Copy a bank (M, D), so that the caller may change or drop its own."""
         return NumpyExactIndex(bank=own_bank(bank))
 
 
@@ -28,4 +29,5 @@ class NumpyExactIndex:
     bank: Embeddings
 
     def query(self, queries: Embeddings, k: int = 1) -> tuple[Distances, Rows]:
+        """Find the k rows nearest to each of (Q, D) queries: distances and rows (Q, k), nearest first."""
         return nearest_rows(as_numpy(queries, "queries"), self.bank, k)

@@ -22,6 +22,7 @@ def own_bank(bank: Any) -> npt.NDArray[np.floating[Any]]:
     rows = as_numpy(bank, "bank")
     require_rows(rows, "bank")
     exact_in_32_bits = rows.dtype.itemsize <= 2 or rows.dtype == np.float32
-    owned = np.array(rows, dtype=np.float32 if exact_in_32_bits else np.float64, order="C", copy=True)
+    dtype = np.float32 if exact_in_32_bits else np.float64
+    owned: npt.NDArray[np.floating[Any]] = np.array(rows, dtype=dtype, order="C", copy=True)
     owned.flags.writeable = False
     return owned

@@ -62,10 +62,12 @@ def histogram(series: Sequence[Series], threshold: float | None, threshold_title
     margin = (high - low) * 0.02 or max(abs(low), 1.0) * 0.1
     axis = _Axis(low - margin, high + margin, 16.0, 504.0)
     height = _PANEL * len(series) + 46
-    parts = [_HATCH, *(_panel(one, axis, 24.0 + _PANEL * number) for number, one in enumerate(series))]
-    parts.append(_score_axis(axis, height - 38.0))
+    tops = [24.0 + _PANEL * number for number in range(len(series))]
+    parts = [_HATCH, *(_bars(one, axis, top) for one, top in zip(series, tops, strict=True))]
     if threshold is not None:
         parts.append(_threshold_line(axis.at(threshold), height - 38.0, f"{threshold_title} {threshold:.4g}"))
+    parts += [_panel_titles(one, axis, top) for one, top in zip(series, tops, strict=True)]
+    parts.append(_score_axis(axis, height - 38.0))
     described = "; ".join(f"{len(one.scores)} {one.title}, {_spread(one.scores)}" for one in series)
     return _svg(520, height, f"Histogram of scores: {described}", "".join(parts))
 
@@ -88,22 +90,28 @@ def roc_chart(false_alarms: Floats, found: Floats, point: tuple[float, float] | 
     return _svg(400, 388, f"ROC curve, area {auroc:.3f}", "".join(parts))
 
 
-def _panel(series: Series, axis: _Axis, top: float) -> str:
-    counts, edges = np.histogram(series.scores, bins=_BINS, range=(axis.low, axis.high))
-    tallest = max(int(counts.max()), 1)
+def _bars(series: Series, axis: _Axis, top: float) -> str:
+    counts, edges = _binned(series, axis)
     base, room = top + _PANEL - 16.0, _PANEL - 46.0
-    bars = []
+    parts = [f'<line class="axis" x1="{axis.start}" y1="{base}" x2="{axis.stop}" y2="{base}"/>']
     for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
         if count:
-            x, width, tall = axis.at(left), axis.at(right) - axis.at(left) - 1, max(room * count / tallest, 1.5)
+            x, width, tall = axis.at(left), axis.at(right) - axis.at(left) - 1, max(room * count / counts.max(), 1.5)
             place = f'x="{x}" y="{base - tall:.2f}" width="{width:.2f}" height="{tall:.2f}"'
             told = f"<title>{left:.4g} to {right:.4g}: {count}</title>"
-            bars.append(f'<rect class="bar {series.style}" {place}>{told}</rect>')
-            bars.append(f'<rect class="hatch" {place}/>' if series.style == "bad" else "")
+            parts.append(f'<rect class="bar {series.style}" {place}>{told}</rect>')
+            parts.append(f'<rect class="hatch" {place}/>' if series.style == "bad" else "")
+    return "".join(parts)
+
+
+def _panel_titles(series: Series, axis: _Axis, top: float) -> str:
+    tallest = int(_binned(series, axis)[0].max())
     title = _text(axis.start, top + 8, f"{len(series.scores)} {series.title}", f"panel {series.style}-text")
-    ground = f'<line class="axis" x1="{axis.start}" y1="{base}" x2="{axis.stop}" y2="{base}"/>'
-    scale = _text(axis.stop, top + 8, f"tallest bar: {tallest}", "note", "end")
-    return title + scale + "".join(bars) + ground
+    return title + _text(axis.stop, top + 8, f"tallest bar: {tallest}", "note", "end")
+
+
+def _binned(series: Series, axis: _Axis) -> tuple[npt.NDArray[np.intp], Floats]:
+    return np.histogram(series.scores, bins=_BINS, range=(axis.low, axis.high))
 
 
 def _score_axis(axis: _Axis, y: float) -> str:
@@ -135,7 +143,9 @@ def _percent_grid(across: _Axis, up: _Axis) -> str:
 
 
 def _point(x: float, y: float, title: str) -> str:
-    return f'<circle class="point" cx="{x}" cy="{y}" r="6"/>' + _text(x + 12, y + 16, title, "point-text")
+    # Below the curve there is room, except at the very right and the very bottom.
+    place = (min(x + 12, 190.0), min(y + 26, 330.0))
+    return f'<circle class="point" cx="{x}" cy="{y}" r="6"/>' + _text(*place, title, "point-text")
 
 
 def _corners(x: Floats, y: Floats) -> tuple[Floats, Floats]:

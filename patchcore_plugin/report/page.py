@@ -94,7 +94,8 @@ def _environment() -> jinja2.Environment:
 
 
 def _histogram(ranked: list[Ranked], threshold: float | None, in_hindsight: bool) -> str:
-    kinds = ((False, "good", "good"), (True, "defective", "bad"), (None, "without a label", "unknown"))
+    unlabelled = "inspected" if all(one.entry.label is None for one in ranked) else "without a label"
+    kinds = ((False, "good", "good"), (True, "defective", "bad"), (None, unlabelled, "unknown"))
     scores = {label: np.array([one.entry.score for one in ranked if one.entry.label is label]) for label, _, _ in kinds}
     series = [Series(title, style, scores[label]) for label, title, style in kinds if len(scores[label])]
     return histogram(series, threshold, "best F1 at" if in_hindsight else "threshold")

@@ -37,6 +37,7 @@ class FarthestFirst(HowMany, ABC):
             require_setting(self.projection_width, "projection_width", least=1)
 
     def select(self, embeddings: Embeddings, progress: Callable[[int, int], None] | None = None) -> Rows:
+        """Choose rows of (N, D), farthest first; ``progress`` hears (done, count) about every 1 %."""
         rows = as_numpy(embeddings, "embeddings")
         require_rows(rows, "embeddings")
         count = self.how_many(len(rows))
@@ -46,6 +47,4 @@ class FarthestFirst(HowMany, ABC):
         return self._pick(rows, count, first, progress)
 
     @abstractmethod
-    def _pick(
-        self, rows: Embeddings, count: int, first: int, progress: Callable[[int, int], None] | None
-    ) -> Rows: ...
+    def _pick(self, rows: Embeddings, count: int, first: int, progress: Callable[[int, int], None] | None) -> Rows: ...

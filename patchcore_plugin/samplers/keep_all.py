@@ -19,6 +19,7 @@ class KeepAll:
     """Keep every row, in the order given."""
 
     def select(self, embeddings: Embeddings) -> Rows:
+        """Choose every row of (N, D)."""
         rows = as_numpy(embeddings, "embeddings")
         require_rows(rows, "embeddings")
         return np.arange(len(rows), dtype=np.int64)

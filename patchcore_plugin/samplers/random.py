@@ -26,6 +26,7 @@ class RandomRows(HowMany):
         require_setting(self.seed, "seed", least=0)
 
     def select(self, embeddings: Embeddings) -> Rows:
+        """Choose rows of (N, D), in the order drawn."""
         rows = as_numpy(embeddings, "embeddings")
         require_rows(rows, "embeddings")
         order = np.random.default_rng(self.seed).permutation(len(rows))

@@ -1,9 +1,9 @@
 """Compiled twins of ``distances``, ``neighbors`` and ``coreset``: same names, same signatures, same refusals.
 
 Arithmetic: values of up to 16 bits and float32 are subtracted, squared and summed in float32, everything else in
-float64; float32 values whose squares would leave float32 are taken as float64. Distances that are handed out are summed
-in float64. No sum depends on the number of threads or on the other queries. Input may be read-only, strided or of foreign
-byte order; it is copied only where it is not already a C-contiguous native array of the type computed with.
+float64; float32 values whose squares would leave float32 are taken as float64. Distances handed out are summed in
+float64. No sum depends on the number of threads or on other queries. Input may be read-only, strided or of foreign byte
+order; it is copied only where it is not already a C-contiguous native array of the type computed with.
 
 Compiled code is kept beside this file (Numba's cache), so only the first call on a machine waits for the compiler.
 """
@@ -45,7 +45,7 @@ def euclidean_distances(queries: npt.NDArray[Any], bank: npt.NDArray[Any]) -> np
     """
     require_rows(bank, "bank")
     require_queries(queries, bank)
-    queries, bank = _alike(queries, bank)
+    queries, bank = alike(ready(queries), ready(bank))
     distances = np.empty((len(queries), len(bank)))
     with one_at_a_time:
         _measure(queries, bank, distances)
@@ -66,13 +66,13 @@ def nearest_rows(
     require_rows(bank, "bank")
     require_queries(queries, bank)
     require_count(k, len(bank), "k")
-    return nearest_checked_rows(*_alike(queries, bank), k)
+    return nearest_checked_rows(*alike(ready(queries), ready(bank)), k)
 
 
 def nearest_checked_rows(
     queries: npt.NDArray[Any], bank: npt.NDArray[Any], k: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Search without checks, for a bank asked again and again: both arrays come from ``ready`` and have one type."""
+    """Search without checks, for a bank asked again and again: both arrays come from ``ready`` and ``alike``."""
     squares = np.full((len(queries), k), np.inf, dtype=queries.dtype)
     rows = np.zeros((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k))
@@ -168,8 +168,8 @@ def _candidates(
 def ready(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Bring checked rows into the form that is computed with: C-contiguous native float32 or float64, read-only.
 
-    It stays float32 (or becomes it, from types of up to 16 bits) as long as squares of differences neither overflow nor
-    vanish there. A view where nothing has to change; the array that came in stays as it is.
+    It is float32 where nothing is lost by that and squares of differences neither overflow nor vanish. A view where
+    nothing has to change; the array that came in stays as it is.
     """
     narrow = array.dtype.itemsize <= 2 or array.dtype == np.float32
     if narrow and array.dtype.kind == "f" and array.size:
@@ -180,12 +180,11 @@ def ready(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return rows
 
 
-def _alike(queries: npt.NDArray[Any], bank: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Make both ready, in the wider of their two types."""
-    queries, bank = ready(queries), ready(bank)
-    if queries.dtype != bank.dtype:
-        queries, bank = ready(queries.astype(np.float64)), ready(bank.astype(np.float64))
-    return queries, bank
+def alike(queries: npt.NDArray[Any], bank: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Give two arrays that came from ``ready`` the wider of their two types."""
+    if queries.dtype == bank.dtype:
+        return queries, bank
+    return ready(queries.astype(np.float64)), ready(bank.astype(np.float64))
 
 
 @njit(cache=True, fastmath=_ANY_ORDER, forceinline=True)
@@ -259,7 +258,7 @@ def _search(queries, bank, tile, squares, rows):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, parallel=True)
 def _measure_again(queries, bank, rows, distances):  # type: ignore[no-untyped-def]
-    """Distances in float64 of the rows found, sorted by (distance, row); nearly sorted before, so insertion is cheap."""
+    """Distances in float64 of the rows found, in order of (distance, row); they come nearly sorted."""
     for q in prange(len(queries)):
         for found in range(rows.shape[1]):
             row = rows[q, found]

@@ -51,7 +51,7 @@ def _resize_axis(values: npt.NDArray[np.float64], size: int, axis: int) -> npt.N
     after = np.minimum(before + 1, length - 1)
     weight = (middles - before).reshape(-1, *[1] * (-1 - axis))
     start = np.take(values, before, axis=axis)
-    step = np.take(values, after, axis=axis)
+    step: npt.NDArray[np.float64] = np.take(values, after, axis=axis)
     step -= start
     step *= weight
     step += start

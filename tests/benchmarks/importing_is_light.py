@@ -16,7 +16,7 @@ STATEMENTS = {
     "from patchcore_plugin import Component, components, hookimpl": True,
     "import patchcore_plugin.arrays, patchcore_plugin.contracts": True,
     "import numpy": False,  # the yardstick: nothing of ours
-    "from patchcore_plugin import components; components.names('sampler')": False,  # looks at every distribution installed
+    "from patchcore_plugin import components; components.names('sampler')": False,  # looks at all distributions
 }
 
 

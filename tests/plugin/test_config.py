@@ -49,7 +49,7 @@ def test_the_default_preset_is_what_the_documentation_promises():
     assert settings.images == ImageSettings(
         size=(224, 224), crop=None, mean=(0.5,) * 3, std=(0.5,) * 3, white_level=None
     )
-    assert settings.extractor.options["backbone"] == "tf_efficientnet_lite0"
+    assert settings.extractor.options["backbone"].endswith("efficientnet_lite0")
     assert settings.extractor.options["layers"] == ["blocks.2", "blocks.4"]
     assert settings.aggregator.options == {"patch_size": 3, "border": "zero"}
     assert settings.sampler.options == {"keep": 0.01, "seed": 0}
@@ -308,6 +308,14 @@ def test_saved_settings_without_newer_sections_get_their_defaults():
     saved = load_settings().to_dict()
     del saved["calibration"], saved["scoring"]["bank_dtype"]
     assert Settings.from_dict(saved) == load_settings()
+
+
+def test_complete_settings_need_no_preset_and_take_nothing_from_one():
+    saved = load_settings().to_dict() | {"sampler": {"name": "numba-greedy"}}
+    assert load_settings(saved, preset=None).sampler.options == {}
+    assert load_settings(saved, preset=None, overrides=["sampler.keep=0.5"]).sampler.options == {"keep": 0.5}
+    with pytest.raises(ConfigError, match="section 'extractor' is missing"):
+        load_settings({"sampler": {"name": "random"}}, preset=None)
 
 
 def test_settings_without_a_part_are_refused():

@@ -31,6 +31,9 @@ def stranger(backbone):
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_uniform_(module.weight)
+        elif isinstance(module, torch.nn.Linear):  # not compared, but must not be whatever the memory held
+            torch.nn.init.zeros_(module.weight)
+            torch.nn.init.zeros_(module.bias)
         elif isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0, 0.3)

@@ -137,6 +137,18 @@ def _nothing_bears(name: str, kind: str, found: Registry) -> str:
     return text
 
 
+def option_names(kind: str, name: str) -> tuple[str, ...]:
+    """Return the options that a part takes, by name.
+
+    Raises: as ``create``, but for the options.
+    """
+    from patchcore_plugin.creation import factory_of
+    from patchcore_plugin.options import option_names as declared
+
+    offer = find(kind, name)
+    return declared(factory_of(offer), offer)
+
+
 @overload
 def create(kind: Literal["extractor"], name: str, /, **options: Any) -> FeatureExtractor: ...
 @overload

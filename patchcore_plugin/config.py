@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+PARTS = ("extractor", "aggregator", "sampler", "neighbors")  # the sections that name a part
+
+
 class Settings(BaseModel):
     """Everything that decides what a detector computes, in the order of the data."""
 
@@ -77,14 +80,16 @@ def load_settings(
 ) -> Settings:
     """Return the settings of a preset, with a file or a dict laid over it and single values over both.
 
-    Where a section names another part than before, the options of the former part go: they would mean nothing to it.
+    Where a section names another part than before, the options that the new part knows too are kept, so that one word
+    swaps a backend and nothing else; the others go, since they would mean nothing to it.
 
     Args:
         source:    path of a TOML, YAML or JSON file, or a dict of sections; None for the preset alone.
         preset:    name of a shipped preset; ``presets()`` lists them. None: nothing lies below, the source is complete.
         overrides: ``"section.option=value"`` each, the value as TOML has it or a plain string.
 
-    Raises: ConfigError, UnknownOptionError; nothing is created or imported for parts yet.
+    Raises: ConfigError, UnknownOptionError; UnknownComponentError, MissingLibraryError or PluginError where a section
+            names another part than before. Nothing is created yet.
     """
     given = source if source is None or isinstance(source, Mapping) else read_config(Path(source))
     settings = {} if preset is None else read_preset(preset)
@@ -97,9 +102,21 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     merged = dict(below)
     for name, section in above.items():
         former = below.get(name, {})
-        keep = "name" not in section or section["name"] == former.get("name")
-        merged[name] = {**former, **section} if keep else section
+        part = section.get("name")
+        if isinstance(part, str) and part and part != former.get("name"):
+            former = _understood(former, name, part)
+        merged[name] = {**former, **section}
     return merged
+
+
+def _understood(options: Mapping[str, Any], kind: str, part: str) -> dict[str, Any]:
+    """Keep the options that another part of the kind knows too, so that one word swaps a backend and nothing else."""
+    from patchcore_plugin.components import option_names
+
+    if not options or kind not in PARTS:
+        return {}
+    known = option_names(kind, part)
+    return {option: value for option, value in options.items() if option in known}
 
 
 def _from_command_line(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -68,8 +69,9 @@ def print_parts(parts: Sequence[Mapping[str, Any]], not_loaded: Sequence[Mapping
     """Print what can be named in the configuration, and which plugins did not load and why."""
     table = Table("section", "name", "from", "what it is", box=None, header_style="bold")
     for part in parts:
-        note = "" if part["available"] else f"  (not installed: {part['why_not']})"
-        table.add_row(part["kind"], part["name"], f"{part['distribution']} {part['version']}", part["summary"] + note)
+        note = "" if part["available"] else f" ({part['why_not']})"
+        origin = f"{part['distribution']} {part['version']}"
+        table.add_row(*(escape(text) for text in (part["kind"], part["name"], origin, part["summary"] + note)))
     out.print(table)
     for plugin in not_loaded:
         title = "Failed to load" if plugin["failed"] else "Left out"

@@ -29,17 +29,21 @@ def build(offer: Offer, options: Mapping[str, Any]) -> Any:
 
     Raises: as ``components.create``.
     """
-    if offer.missing:
-        raise MissingLibraryError(
-            f"{offer} needs {listed(offer.missing)}, not installed here. To get it: {offer.remedy}"
-        )
-    factory = _factory(offer)
+    factory = factory_of(offer)
     part = _call(offer, factory, checked_options(factory, options, offer))
     _require_contract(offer, part)
     return part
 
 
-def _factory(offer: Offer) -> Callable[..., Any]:
+def factory_of(offer: Offer) -> Callable[..., Any]:
+    """Import what creates the part.
+
+    Raises: MissingLibraryError for a library that is not installed; PluginError for a module that fails to import.
+    """
+    if offer.missing:
+        raise MissingLibraryError(
+            f"{offer} needs {listed(offer.missing)}, not installed here. To get it: {offer.remedy}"
+        )
     module, _, path = offer.component.factory.partition(":")
     try:
         found: Any = import_module(module)

@@ -98,7 +98,7 @@ class PatchCore:
         Raises: ModelFileError (missing, truncated, foreign, newer format, altered), WeightsError (other weights).
         """
         bank = read_bank(path)
-        detector = cls(load_settings(bank.settings, overrides=overrides))
+        detector = cls(load_settings(bank.settings, preset=None, overrides=overrides))
         found = getattr(detector.parts.extractor, "weights_sha256", None)
         if found != bank.weights_sha256:
             raise WeightsError(

@@ -24,12 +24,20 @@ def checked_options(factory: Callable[..., Any], options: Mapping[str, Any], off
             get, or whose value does not fit the declared type; PluginError when the factory declares nothing readable.
     """
     declared = _declared(factory, offer)
-    known = [name for name, parameter in declared.items() if parameter.kind is not parameter.VAR_KEYWORD]
+    known = option_names(factory, offer)
     if len(known) == len(declared):  # else the factory takes any name
         _require_known(options, known, offer)
     _require_all_needed(options, declared, offer)
     hints = _hints(factory)
     return {name: _fitted(value, hints.get(name, Any), name, offer) for name, value in options.items()}
+
+
+def option_names(factory: Callable[..., Any], offer: Offer) -> tuple[str, ...]:
+    """Return the names of the options that the factory declares.
+
+    Raises: PluginError when it declares nothing readable.
+    """
+    return tuple(name for name, parameter in _declared(factory, offer).items() if parameter.kind is not parameter.VAR_KEYWORD)
 
 
 def _declared(factory: Callable[..., Any], offer: Offer) -> dict[str, inspect.Parameter]:
@@ -41,7 +49,7 @@ def _declared(factory: Callable[..., Any], offer: Offer) -> dict[str, inspect.Pa
     return {name: parameter for name, parameter in parameters.items() if parameter.kind not in by_position}
 
 
-def _require_known(options: Mapping[str, Any], known: list[str], offer: Offer) -> None:
+def _require_known(options: Mapping[str, Any], known: tuple[str, ...], offer: Offer) -> None:
     for name in options:
         if name not in known:
             raise UnknownOptionError(

@@ -1,9 +1,17 @@
 """The steps of a program, compiled: each makes some rows of one map from the rows of another.
 
-Channels-last throughout; places are indices into ``memory`` (see ``numba_blocks``). Nothing here allocates.
+Maps lie channels-last, and places are indices into ``memory``, as ``numba_blocks`` has it. A *lane* is one image on its
+way: ``lane.slots`` is where its maps begin, ``lane.window`` where the window of the thread at work begins. Nothing here
+allocates.
+
+Two habits keep Numba fast. Loops over neighbors run on slices, since an index that is a sum might be negative for all
+Numba knows, and it then tests each one. And constants in calls are ``_ZERO``, since a plain 0 would make Numba compile
+the callee once more for that very number.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,190 +20,198 @@ from patchcore_plugin.extractors.numba_blocks import dense_block, depthwise_bloc
 from patchcore_plugin.extractors.numba_program import NONE, PIXELS, POOL, SEPARABLE
 from patchcore_plugin.extractors.numba_vectors import BLOCK_PIXELS, BLOCK_VECTORS, VECTOR
 
-_ZERO = np.int64(0)  # a plain 0 in a call would make Numba compile the callee once more, for that very number
+if TYPE_CHECKING:
+    from patchcore_plugin.extractors.numba_weights import Floats, Table
+
+_ZERO = np.int64(0)
+
+
+class Arrays(NamedTuple):
+    """Everything that the steps read and write."""
+
+    layers: Table
+    weights: Floats
+    pixels: Floats  # (B, 3, H, W)
+    memory: Floats  # begins with zeros, for steps that add no other map
+    maps: Floats  # those asked for: layer by layer, each (B, C, h, w)
+
+
+class Lane(NamedTuple):
+    """One image on its way."""
+
+    image: int
+    slots: int
+    window: int
 
 
 @njit
-def run_step(step, layers, weights, pixels, image, memory, slots, scratch, first, end):
-    """Make rows ``first`` .. ``end`` of a step's map for one image.
-
-    ``slots`` is where the image's maps begin, ``scratch`` where this thread's window begins.
-    """
+def run_step(step, arrays, lane, first, end):  # type: ignore[no-untyped-def]
+    """Make rows ``first`` .. ``end`` of a step's map."""
     if step.kernel == 1:
-        _convolve_directly(step, layers, weights, memory, slots, first, end)
-        return
-    for row in range(first, end, step.chunk):
-        count = min(step.chunk, end - row)
-        _fill_window(step, layers, weights, pixels, image, memory, slots, scratch, row, count, row > first)
-        target = slots + step.target + row * step.out_width * step.out_pitch
-        if step.kind == POOL:
-            _pool(step, memory, scratch, target, count)
-        elif step.kind == SEPARABLE:
-            _filter_and_project(step, layers, weights, memory, slots, scratch, row, count)
-        else:
-            _convolve(step, layers, weights, memory, slots, scratch, row, count)
+        _convolve_pixels(step, arrays, lane, first, end)
+    else:
+        for row in range(first, end, step.chunk):
+            count = min(step.chunk, end - row)
+            _fill_window(step, arrays, lane, row, count, row > first)
+            if step.kind == POOL:
+                _pool(step, arrays, lane, row, count)
+            elif step.kind == SEPARABLE:
+                _filter_and_project(step, arrays, lane, row, count)
+            else:
+                _convolve_window(step, arrays, lane, row, count)
+    if step.map_at != NONE:
+        _hand_over(step, arrays, lane, first, end)
 
 
 @njit
-def _dense(layer, weights, memory, source, pixel_pitch, row_pitch, start, start_pitch, target, pixels):
-    """A convolution at ``pixels`` places in a row, cut into blocks of about equal size."""
+def _convolve_pixels(step, arrays, lane, first, end):  # type: ignore[no-untyped-def]
+    """A convolution that looks at single pixels reads them where they are."""
+    for row in range(first, end):
+        source = lane.slots + step.source + row * step.stride * step.width * step.pitch
+        pitch = step.stride * step.pitch
+        _dense(step, arrays, lane, step.filter, source, pitch, _ZERO, row, step.out_width)
+
+
+@njit
+def _convolve_window(step, arrays, lane, row, count):  # type: ignore[no-untyped-def]
+    line = step.window_width * step.window_pitch
+    pitch = step.stride * step.window_pitch
+    for y in range(count):
+        source = lane.window + y * step.stride * line
+        _dense(step, arrays, lane, step.filter, source, pitch, line, row + y, step.out_width)
+
+
+@njit
+def _filter_and_project(step, arrays, lane, row, count):  # type: ignore[no-untyped-def]
+    lines = (step.chunk - 1) * step.stride + step.kernel
+    filtered = lane.window + lines * step.window_width * step.window_pitch
+    _depthwise(step, arrays, lane, filtered, count)
+    _dense(step, arrays, lane, step.project, filtered, step.window_pitch, _ZERO, row, count * step.out_width)
+
+
+@njit
+def _dense(step, arrays, lane, number, source, pixel_pitch, row_pitch, row, pixels):  # type: ignore[no-untyped-def]
+    """Convolve at ``pixels`` places into the step's map from ``row`` on, and add the map the step asks for."""
+    target = lane.slots + step.target + row * step.out_width * step.out_pitch
+    start, start_pitch = _ZERO, _ZERO
+    if step.residual != NONE:
+        start, start_pitch = lane.slots + step.residual + row * step.out_width * step.out_pitch, step.out_pitch
+    _dense_blocks(arrays, number, source, pixel_pitch, row_pitch, start, start_pitch, target, pixels)
+
+
+@njit
+def _dense_blocks(arrays, number, source, pixel_pitch, row_pitch, start, start_pitch, target, pixels):  # type: ignore[no-untyped-def]
+    """Cut a convolution into blocks of nearly equal size."""
+    layer = arrays.layers[number]
     groups = (layer.vectors + BLOCK_VECTORS - 1) // BLOCK_VECTORS
     blocks = (pixels + BLOCK_PIXELS - 1) // BLOCK_PIXELS
-    panel_pitch = layer.rows * layer.run * VECTOR
-    target_pitch = layer.vectors * VECTOR
-    for group in range(groups):  # outside: the weights of one group are used again while they are near
+    panel_pitch, target_pitch = layer.rows * layer.run * VECTOR, layer.vectors * VECTOR
+    for group in range(groups):  # outside, so that the weights of one group are near when they are used again
         v = group * layer.vectors // groups
         vectors = (group + 1) * layer.vectors // groups - v
         for block in range(blocks):
             p = block * pixels // blocks
             dense_block(
-                (block + 1) * pixels // blocks - p, vectors, memory, weights,
+                (block + 1) * pixels // blocks - p, vectors, arrays.memory, arrays.weights,
                 source + p * pixel_pitch, pixel_pitch, row_pitch,
                 layer.panels + v * panel_pitch, panel_pitch, layer.rows, layer.run, layer.bias + v * VECTOR,
-                start + p * start_pitch + v * VECTOR, start_pitch, target + p * target_pitch + v * VECTOR, target_pitch,
-                layer.low, layer.high,
+                start + p * start_pitch + v * VECTOR, start_pitch,
+                target + p * target_pitch + v * VECTOR, target_pitch, layer.low, layer.high,
             )  # fmt: skip
 
 
 @njit
-def _residual(step, slots, row):
-    """Where the map begins that is added, and its pitch. Memory begins with zeros for those who add nothing."""
-    if step.residual == NONE:
-        return 0, 0
-    return slots + step.residual + row * step.out_width * step.out_pitch, step.out_pitch
-
-
-@njit
-def _convolve_directly(step, layers, weights, memory, slots, first, end):
-    """A convolution that looks at single pixels needs no window."""
-    for row in range(first, end):
-        source = slots + step.source + row * step.stride * step.width * step.pitch
-        target = slots + step.target + row * step.out_width * step.out_pitch
-        start, start_pitch = _residual(step, slots, row)
-        pitch = step.stride * step.pitch
-        _dense(layers[step.filter], weights, memory, source, pitch, _ZERO, start, start_pitch, target, step.out_width)
-
-
-@njit
-def _convolve(step, layers, weights, memory, slots, window, row, count):
-    window_row = step.window_width * step.window_pitch
-    pitch = step.stride * step.window_pitch
-    for y in range(count):
-        source = window + y * step.stride * window_row
-        target = slots + step.target + (row + y) * step.out_width * step.out_pitch
-        start, start_pitch = _residual(step, slots, row + y)
-        _dense(layers[step.filter], weights, memory, source, pitch, window_row, start, start_pitch, target, step.out_width)
-
-
-@njit
-def _filter_and_project(step, layers, weights, memory, slots, window, row, count):
-    middle = _after_window(step, window)
-    _depthwise(step, layers[step.filter], weights, memory, window, middle, count)
-    target = slots + step.target + row * step.out_width * step.out_pitch
-    start, start_pitch = _residual(step, slots, row)
-    pixels = count * step.out_width
-    _dense(layers[step.project], weights, memory, middle, step.window_pitch, _ZERO, start, start_pitch, target, pixels)
-
-
-@njit
-def _after_window(step, window):
-    rows = (step.chunk - 1) * step.stride + step.kernel
-    return window + rows * step.window_width * step.window_pitch
-
-
-@njit
-def _depthwise(step, layer, weights, memory, window, middle, count):
-    window_row = step.window_width * step.window_pitch
+def _depthwise(step, arrays, lane, target, count):  # type: ignore[no-untyped-def]
+    layer = arrays.layers[step.filter]
+    line = step.window_width * step.window_pitch
     blocks = (step.out_width + BLOCK_PIXELS - 1) // BLOCK_PIXELS
-    for v in range(layer.vectors):  # outside: one vector of channels of the whole window fits the nearest cache
-        taps = layer.panels + v * step.kernel * step.kernel * VECTOR
+    for v in range(layer.vectors):  # outside, so that the first-level cache holds what neighboring rows share
         for y in range(count):
             for block in range(blocks):
                 x = block * step.out_width // blocks
                 depthwise_block(
-                    (block + 1) * step.out_width // blocks - x, memory, weights,
-                    window + y * step.stride * window_row + x * step.stride * step.window_pitch + v * VECTOR,
-                    step.stride * step.window_pitch, step.window_pitch, window_row,
-                    taps, step.kernel, layer.bias + v * VECTOR,
-                    middle + (y * step.out_width + x) * step.window_pitch + v * VECTOR, step.window_pitch,
+                    (block + 1) * step.out_width // blocks - x, arrays.memory, arrays.weights,
+                    lane.window + y * step.stride * line + x * step.stride * step.window_pitch + v * VECTOR,
+                    step.stride * step.window_pitch, step.window_pitch, line,
+                    layer.panels + v * step.kernel * step.kernel * VECTOR, step.kernel, layer.bias + v * VECTOR,
+                    target + (y * step.out_width + x) * step.window_pitch + v * VECTOR, step.window_pitch,
                     layer.low, layer.high,
                 )  # fmt: skip
 
 
 @njit
-def _pool(step, memory, window, target, count):
+def _pool(step, arrays, lane, row, count):  # type: ignore[no-untyped-def]
+    memory, pitch = arrays.memory, step.window_pitch
     for y in range(count):
         for x in range(step.out_width):
-            place = window + (y * step.window_width + x) * step.stride * step.window_pitch
-            for c in range(step.window_pitch):
-                memory[target + c] = memory[place + c]
+            target = lane.slots + step.target + ((row + y) * step.out_width + x) * pitch
+            corner = lane.window + (y * step.window_width + x) * step.stride * pitch
+            _copy(memory, target, corner, pitch)
+            largest = memory[target : target + pitch]
             for tap in range(1, step.kernel * step.kernel):
-                seen = place + (tap // step.kernel * step.window_width + tap % step.kernel) * step.window_pitch
-                for c in range(step.window_pitch):
-                    memory[target + c] = max(memory[target + c], memory[seen + c])
-            target += step.out_pitch
+                place = corner + (tap // step.kernel * step.window_width + tap % step.kernel) * pitch
+                values = memory[place : place + pitch]
+                for c in range(pitch):
+                    largest[c] = max(largest[c], values[c])
 
 
 @njit
-def _fill_window(step, layers, weights, pixels, image, memory, slots, window, row, count, follows):
-    """Put the source rows that ``count`` output rows from ``row`` on look at into the window, with their border.
+def _fill_window(step, arrays, lane, row, count, follows):  # type: ignore[no-untyped-def]
+    """Put the source rows that ``count`` output rows look at, from ``row`` on, into the window, with their border.
 
-    Where the window ``follows`` the one before, the rows that both look at are moved, not made again.
+    A window that ``follows`` another takes over the rows that both look at.
     """
-    window_row = step.window_width * step.window_pitch
+    memory, line = arrays.memory, step.window_width * step.window_pitch
     shared = max(0, step.kernel - step.stride) if follows else 0
-    if shared:
-        _copy(memory, window, window + step.chunk * step.stride * window_row, shared * window_row)
+    _copy(memory, lane.window, lane.window + step.chunk * step.stride * line, shared * line)
     columns = min(step.width, step.window_width - step.left)
     for r in range(shared, (count - 1) * step.stride + step.kernel):
         y = row * step.stride - step.top + r
-        place = window + r * window_row
+        place = lane.window + r * line
         if 0 <= y < step.height:
             inner = place + step.left * step.window_pitch
-            _fill(memory, place, inner, step.border)
-            _fill_row(step, layers, weights, pixels, image, memory, slots, inner, y, columns)
-            _fill(memory, inner + columns * step.window_pitch, place + window_row, step.border)
+            after = inner + columns * step.window_pitch
+            memory[place:inner] = step.border
+            _fill_row(step, arrays, lane, y, columns, inner)
+            memory[after : place + line] = step.border
         else:
-            _fill(memory, place, place + window_row, step.border)
+            memory[place : place + line] = step.border
 
 
 @njit
-def _fill(memory, start, end, value):
-    place = memory[start:end]
-    for i in range(len(place)):
-        place[i] = value
+def _fill_row(step, arrays, lane, y, columns, target):  # type: ignore[no-untyped-def]
+    """Bring one row of the source: expanded to more channels, or as it is."""
+    if step.source == PIXELS:
+        end = target + columns * step.pitch
+        for c in range(step.pitch):
+            values, to = arrays.pixels[lane.image, c, y], arrays.memory[target + c : end : step.pitch]
+            for x in range(columns):
+                to[x] = values[x]
+        return
+    source = lane.slots + step.source + y * step.width * step.pitch
+    if step.expand == NONE:
+        _copy(arrays.memory, target, source, columns * step.pitch)
+    else:
+        _dense_blocks(arrays, step.expand, source, step.pitch, _ZERO, _ZERO, _ZERO, target, columns)
 
 
 @njit
-def _copy(memory, target, source, count):
-    """Copy values to a place that does not overlap theirs, or lies before it."""
+def _copy(memory, target, source, count):  # type: ignore[no-untyped-def]
+    """Copy values forwards: right where the two places do not overlap or the target lies before the source."""
     to, values = memory[target : target + count], memory[source : source + count]
     for i in range(count):
         to[i] = values[i]
 
 
 @njit
-def _fill_row(step, layers, weights, pixels, image, memory, slots, target, y, columns):
-    """One row of the source: taken from the images, expanded to more channels, or copied."""
-    if step.source == PIXELS:
-        for c in range(step.pitch):
-            values, to = pixels[image, c, y], memory[target + c : target + columns * step.pitch : step.pitch]
-            for x in range(columns):
-                to[x] = values[x]
-        return
-    source = slots + step.source + y * step.width * step.pitch
-    if step.expand != NONE:
-        _dense(layers[step.expand], weights, memory, source, step.pitch, _ZERO, _ZERO, _ZERO, target, columns)
-    else:
-        _copy(memory, target, source, columns * step.pitch)
-
-
-@njit
-def write_map(step, memory, slots, maps, images, image, first, end):
-    """Copy rows of a finished map from channels-last to channels-first, which is what the caller gets."""
+def _hand_over(step, arrays, lane, first, end):  # type: ignore[no-untyped-def]
+    """Copy finished rows to the maps that the caller gets, channels first."""
     size = step.out_height * step.out_width
-    source = slots + step.target
-    target = step.map_at * images + image * step.map_channels * size
+    begin, stop = first * step.out_width, end * step.out_width
+    source = lane.slots + step.target
     for c in range(step.map_channels):
-        for i in range(first * step.out_width, end * step.out_width):
-            maps[target + c * size + i] = memory[source + i * step.out_pitch + c]
+        place = step.map_at * len(arrays.pixels) + (lane.image * step.map_channels + c) * size
+        values = arrays.memory[source + begin * step.out_pitch + c : source + stop * step.out_pitch : step.out_pitch]
+        to = arrays.maps[place + begin : place + stop]
+        for i in range(stop - begin):
+            to[i] = values[i]

@@ -143,8 +143,8 @@ def _percent_grid(across: _Axis, up: _Axis) -> str:
 
 
 def _point(x: float, y: float, title: str) -> str:
-    # Below the curve there is room, except at the very right and the very bottom.
-    place = (min(x + 12, 190.0), min(y + 26, 330.0))
+    # Below the curve there is room; a point far to the right needs its words further left, and lower.
+    place = (x + 12, min(y + 26, 330.0)) if x < 165 else (175.0, min(y + 60, 330.0))
     return f'<circle class="point" cx="{x}" cy="{y}" r="6"/>' + _text(*place, title, "point-text")
 
 

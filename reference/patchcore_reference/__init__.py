@@ -6,7 +6,8 @@ In the order of the data:
 
 ==================  ==========================================================================================
 ``backbones``       images -> mid-level feature maps of a pretrained network (Section 3.1); the networks themselves
-                    stand in ``efficientnet_lite`` and ``resnet``, their one operation in ``convolution``
+                    are plain data in ``efficientnet_lite`` and ``resnet``, written in the words of
+                    ``network_plan``; their one operation stands in ``convolution``
 ``local_mean``      feature map -> mean over each patch's neighbourhood, f_agg of Eq. 2
 ``resize``          bilinear resizing with half-pixel centres, to bring layers to one grid (Section 3.1)
 ``embeddings``      layers -> one embedding per patch, the set P of Eq. 3

@@ -112,9 +112,21 @@ def test_what_a_file_leaves_out_stays_as_in_the_preset():
     assert settings.images == load_settings().images
 
 
-def test_another_part_starts_without_the_options_of_the_former():
-    settings = load_settings({"sampler": {"name": "random"}})
-    assert (settings.sampler.name, settings.sampler.options) == ("random", {})
+def test_one_word_swaps_a_part_and_keeps_the_options_that_both_know():
+    settings = load_settings({"sampler": {"keep": 0.3}}, overrides=["sampler.name=numpy-greedy"])
+    assert (settings.sampler.name, settings.sampler.options) == ("numpy-greedy", {"keep": 0.3, "seed": 0})
+
+
+def test_options_that_mean_nothing_to_the_new_part_go():
+    settings = load_settings({"sampler": {"name": "keep-all"}})
+    assert (settings.sampler.name, settings.sampler.options) == ("keep-all", {})
+
+
+def test_an_option_given_together_with_the_new_name_must_be_one_of_its_own():
+    settings = load_settings({"sampler": {"name": "keep-all", "keep": 0.3}})
+    assert settings.sampler.options == {"keep": 0.3}  # kept, so that creating the part refuses it
+    with pytest.raises(UnknownOptionError, match="keep"):
+        components.create("sampler", "keep-all", **settings.sampler.options)
 
 
 def test_the_same_part_named_again_keeps_its_options():
@@ -123,7 +135,7 @@ def test_the_same_part_named_again_keeps_its_options():
 
 def test_single_values_are_laid_over_the_file():
     settings = load_settings(MINE, overrides=["sampler.keep=0.75", "scoring.sigma=2"])
-    assert settings.sampler.options == {"keep": 0.75}
+    assert settings.sampler.options == {"keep": 0.75, "seed": 0}
     assert settings.scoring.sigma == 2.0
 
 
@@ -131,7 +143,7 @@ def test_single_values_are_laid_over_the_file():
 def test_the_order_of_name_and_options_on_the_command_line_does_not_matter(swap):
     overrides = ["sampler.name=random", "sampler.keep=0.75"]
     settings = load_settings(overrides=overrides[::-1] if swap else overrides)
-    assert (settings.sampler.name, settings.sampler.options) == ("random", {"keep": 0.75})
+    assert (settings.sampler.name, settings.sampler.options) == ("random", {"keep": 0.75, "seed": 0})
 
 
 def test_of_two_values_for_one_setting_on_the_command_line_the_last_counts():
@@ -330,7 +342,7 @@ options = st.dictionaries(st.text().filter(lambda key: key != "name"), plain | s
 changes = st.fixed_dictionaries(
     {
         "images": st.fixed_dictionaries({"size": st.tuples(st.integers(1, 9999), st.integers(1, 9999))}),
-        "sampler": options.map(lambda found: {"name": "any", **found}),
+        "sampler": options.map(lambda found: {"name": "keep-all", **found}),
         "scoring": st.fixed_dictionaries({"sigma": st.floats(0, 1e6), "reweight_neighbors": st.integers(1, 99)}),
         "calibration": st.fixed_dictionaries({"holdout": st.floats(0, 1, exclude_max=True)}),
     }

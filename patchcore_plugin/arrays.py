@@ -17,7 +17,6 @@ Rows: TypeAlias = npt.NDArray[np.int64]  # row numbers
 Distances: TypeAlias = npt.NDArray[np.floating[Any]]  # Euclidean, never squared
 
 
-
 def as_numpy(array: Any, name: str = "array") -> npt.NDArray[Any]:
     """Take any CPU array without copying it, where that is possible.
 

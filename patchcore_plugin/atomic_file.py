@@ -58,7 +58,8 @@ def _temporary_beside(target: Path) -> Path:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as problem:
         raise OutputError(
-            f"nothing can be written to {target.parent}: {problem.strerror or problem}. Choose a folder that is writable."
+            f"nothing can be written to {target.parent}: {problem.strerror or problem}. "
+            "Choose a folder that is writable."
         ) from problem
     os.close(handle)
     return Path(name)

@@ -165,4 +165,6 @@ def _end_of(header: dict[str, Any], name: str, path: Path) -> int:
     match header.get(name):
         case {"dtype": str(dtype), "data_offsets": [int(), int(end)]} if dtype in _TENSORS[name]:
             return end
-    raise ModelFileError(f"{path} was altered: the tensor {name!r} is not as it was saved. Fetch it again, or fit again.")
+    raise ModelFileError(
+        f"{path} was altered: the tensor {name!r} is not as it was saved. Fetch it again, or fit again."
+    )

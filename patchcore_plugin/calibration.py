@@ -64,7 +64,9 @@ class Calibration:
     def in_words(self) -> str:
         """Say what the threshold is worth, in one sentence."""
         images, percent = len(self.good_scores), 100 * self.promised_rate
-        sentence = f"Threshold {self.threshold:.4g} from {images} held-out good images: at most {percent:.1f} % of good parts"
+        sentence = (
+            f"Threshold {self.threshold:.4g} from {images} held-out good images: at most {percent:.1f} % of good parts"
+        )
         if self.promised_rate <= self.false_alarm_rate:
             return f"{sentence} raise a false alarm on average."
         needed = ceil(1 / self.false_alarm_rate) - 1

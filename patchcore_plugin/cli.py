@@ -18,9 +18,16 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings: a TOML, YAML or JSON file.")]
-Preset = Annotated[str, typer.Option("--preset", help="Settings that ship with the package; --config is laid over them.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, e.g. sampler.keep=0.05; repeatable.")]
-Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out files that are no images, and name them, instead of stopping.")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="Settings that ship with the package; --config is laid over them.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, e.g. sampler.keep=0.05; repeatable.")
+]
+Skip = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave out files that are no images, and name them, instead of stopping."),
+]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `patchcore fit` wrote.")]
 
 
@@ -89,9 +96,15 @@ def score(
 @app.command()
 def evaluate(
     model: Model,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that holds 'good' and one folder per defect.")],
-    target: Annotated[Path | None, typer.Option("--out", help="Where to write scores, heat maps, metrics.json and index.html.")] = None,
-    masks: Annotated[Path | None, typer.Option("--masks", help="A folder MASKS/<defect>/<image>[_mask].png: adds pixel AUROC.")] = None,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that holds 'good' and one folder per defect.")
+    ],
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Where to write scores, heat maps, metrics.json and index.html.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", help="A folder MASKS/<defect>/<image>[_mask].png: adds pixel AUROC.")
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Score labelled photographs and say how well good and defective ones are told apart."""
@@ -126,7 +139,9 @@ def evaluate(
 
 
 @app.command()
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False) -> None:
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
     """List every part that can be named in the configuration, and plugins that failed to load."""
     with explained():
         from patchcore_plugin import plugins as loaded

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -38,10 +40,16 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bars:
+        # Warnings (a skipped file, say) go through the same console, or they would tear the bars apart.
+        logging.basicConfig(
+            level=logging.WARNING, handlers=[RichHandler(console=err, show_time=False, show_path=False)]
+        )
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
@@ -76,4 +84,6 @@ def print_parts(parts: Sequence[Mapping[str, Any]], not_loaded: Sequence[Mapping
     for plugin in not_loaded:
         title = "Failed to load" if plugin["failed"] else "Left out"
         out.print(f"[bold]{title}:[/] ", end="")
-        out.print(f"{plugin['distribution']} {plugin['version']} ({plugin['entry_point']}): {plugin['reason']}", markup=False)
+        out.print(
+            f"{plugin['distribution']} {plugin['version']} ({plugin['entry_point']}): {plugin['reason']}", markup=False
+        )

@@ -57,7 +57,9 @@ def solar_cells(seed: int) -> SolarCells:
     return SolarCells(tuple(sorted(shuffled[:count])), LabelledImages((*rest, *bad), kinds))
 
 
-def run_demo(folder: Path, *, seed: int = 0, overrides: Sequence[str] = (), progress: Progress = silent) -> Iterator[str]:
+def run_demo(
+    folder: Path, *, seed: int = 0, overrides: Sequence[str] = (), progress: Progress = silent
+) -> Iterator[str]:
     """Do the whole job and yield lines for a terminal as they become true."""
     require_page()
     cells = solar_cells(seed)

@@ -37,7 +37,9 @@ class PatchCore:
         self._scorer: BankScorer | None = None
 
     @classmethod
-    def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()) -> PatchCore:
+    def from_config(
+        cls, source: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()
+    ) -> PatchCore:
         """Make a detector from a TOML, YAML or JSON file or a dict; ``overrides`` like ``"sampler.keep=0.01"``."""
         return cls(load_settings(source, overrides=overrides))
 
@@ -137,7 +139,9 @@ class PatchCore:
     @property
     def _fitted(self) -> BankScorer:
         if self._scorer is None:
-            raise NotFittedError("this detector has no memory bank yet. Call fit(images of good parts) or PatchCore.load.")
+            raise NotFittedError(
+                "this detector has no memory bank yet. Call fit(images of good parts) or PatchCore.load."
+            )
         return self._scorer
 
     def _scorer_of(self, bank: MemoryBank) -> BankScorer:

@@ -45,9 +45,7 @@ def numbers_held_out(total: int, settings: CalibrationSettings) -> npt.NDArray[n
     return np.sort(np.random.default_rng(settings.seed).permutation(total)[: max(0, count)])
 
 
-def embed_good_images(
-    source: Batches, parts: Parts, settings: CalibrationSettings, progress: Progress
-) -> GoodImages:
+def embed_good_images(source: Batches, parts: Parts, settings: CalibrationSettings, progress: Progress) -> GoodImages:
     """Embed every image once.
 
     Remembered images fill one array from the front and held-out ones from the back, so that no second copy of all

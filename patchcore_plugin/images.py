@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -40,6 +41,7 @@ __all__ = [
     "read_image",
 ]
 
+_log = logging.getLogger(__name__)
 _PATH = (str, os.PathLike)
 
 
@@ -160,6 +162,7 @@ class Batches:
             if not self._skip_unreadable:
                 raise
             self.skipped.append(Skipped(index, self.names[index], str(problem)))
+            _log.warning("skipped %s: %s", self.names[index], problem)
             return None
 
 

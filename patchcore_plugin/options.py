@@ -37,7 +37,9 @@ def option_names(factory: Callable[..., Any], offer: Offer) -> tuple[str, ...]:
 
     Raises: PluginError when it declares nothing readable.
     """
-    return tuple(name for name, parameter in _declared(factory, offer).items() if parameter.kind is not parameter.VAR_KEYWORD)
+    return tuple(
+        name for name, parameter in _declared(factory, offer).items() if parameter.kind is not parameter.VAR_KEYWORD
+    )
 
 
 def _declared(factory: Callable[..., Any], offer: Offer) -> dict[str, inspect.Parameter]:

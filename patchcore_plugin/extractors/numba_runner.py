@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import get_num_threads, njit, prange
@@ -61,19 +63,30 @@ def _passes(steps: int, images: int, threads: int) -> Table:
     return np.array(rows, PASS)
 
 
-@njit(parallel=True, cache=True)
-def _run_passes(passes, steps, arrays, zeros, lane_values, slot_values):  # type: ignore[no-untyped-def]
-    """Run all passes. The one entry that Numba keeps on disk, under the processor's name and features.
+def _sources() -> str:
+    """Digest of all files whose code ends up in the compiled loop. Numba's cache looks at the date of one of them only."""
+    files = sorted(Path(__file__).parent.glob("numba_*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
-    Numba looks at this file's date alone: who changes a file this one imports removes ``__pycache__`` afterwards.
-    """
-    for number in range(len(passes)):
-        for task in prange(passes[number].lanes * passes[number].strips):
-            turn = passes[number]
-            lane, strip = task // turn.strips, task % turn.strips
-            slots, window = zeros + lane * lane_values, zeros + task * lane_values + slot_values
-            for image in range(turn.first_image + lane, turn.end_image, turn.lanes):
-                for i in range(turn.first_step, turn.end_step):
-                    height = steps[i].out_height
-                    first, end = strip * height // turn.strips, (strip + 1) * height // turn.strips
-                    run_step(steps[i], arrays, Lane(image, slots, window), first, end)
+
+def _compiled_for(sources: str) -> Any:
+    """The one function that Numba keeps on disk: under the processor's name and features, and under ``sources``."""
+
+    @njit(parallel=True, cache=True)
+    def run_passes(passes, steps, arrays, zeros, lane_values, slot_values):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018  # what a function refers to from outside becomes part of its key in the cache
+        for number in range(len(passes)):
+            for task in prange(passes[number].lanes * passes[number].strips):
+                turn = passes[number]
+                lane, strip = task // turn.strips, task % turn.strips
+                slots, window = zeros + lane * lane_values, zeros + task * lane_values + slot_values
+                for image in range(turn.first_image + lane, turn.end_image, turn.lanes):
+                    for i in range(turn.first_step, turn.end_step):
+                        height = steps[i].out_height
+                        first, end = strip * height // turn.strips, (strip + 1) * height // turn.strips
+                        run_step(steps[i], arrays, Lane(image, slots, window), first, end)
+
+    return run_passes
+
+
+_run_passes = _compiled_for(_sources())

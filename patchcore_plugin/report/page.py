@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "ReportData", "render_page", "write_page"]
 
+# Figures that the page computes itself, or says in its headline, are not shown a second time.
+_SAID_ANYWAY = frozenset(
+    "image_auroc average_precision best_f1 best_f1_threshold threshold found_at_threshold false_alarms_at_threshold".split()
+)
 _LONGEST = 320  # pixels of a picture's longer side: enough to judge, small enough for a hundred of them in one file
 
 
@@ -65,6 +70,7 @@ def render_page(report: ReportData) -> str:
         quality=quality,
         ranked=ranked,
         counts=counts,
+        figures={name.replace("_", " "): value for name, value in report.metrics.items() if name not in _SAID_ANYWAY},
         in_hindsight=in_hindsight,
         threshold=threshold,
         groups=choose_shown(ranked, threshold),
@@ -117,7 +123,13 @@ def _place_on_bar(threshold: float | None, scale: tuple[float, float]) -> float 
 
 
 def _number(value: Any) -> str:
-    """Write numbers with four digits that count, and anything else as it is."""
+    """Write numbers with four digits that count, several values in one line, and anything else as it is."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} {_number(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_number(one) for one in value)
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 

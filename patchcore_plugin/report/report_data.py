@@ -41,9 +41,10 @@ class ReportData:
     """Everything that ``write_page`` shows.
 
     AUROC, average precision, F1 and all counts are computed from the entries; ``metrics`` holds further figures to show
-    beside them. An entry without a verdict raises an alarm when its score is above ``threshold``. ``scale`` is the
-    (low, high) the overlays were painted with. ``settings`` and ``facts`` are shown as they are, ``command`` as the way
-    to reproduce. ``noun`` is what one part and several are called.
+    beside them, and those of ``evaluate`` that the page says anyway are not repeated. An entry without a verdict raises
+    an alarm when its score is above ``threshold``. ``scale`` is the (low, high) the overlays were painted with.
+    ``settings`` and ``facts`` are shown as they are, sections in one line each, ``command`` as the way to reproduce.
+    ``noun`` is what one part and several are called.
 
     Raises: EmptyInputError without entries; NonFiniteError for a score or threshold; InputError unless low < high.
     """

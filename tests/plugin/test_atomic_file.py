@@ -66,7 +66,9 @@ except OutputError as problem:
 def test_a_full_disk_is_reported_and_the_old_file_is_intact(tmp_path):
     target = tmp_path / "result"
     target.write_text("old")
-    run = subprocess.run([sys.executable, "-c", FILLS_THE_DISK, str(target)], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", FILLS_THE_DISK, str(target)], capture_output=True, text=True, check=True
+    )
     assert "Free some space" in run.stdout
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["result"]

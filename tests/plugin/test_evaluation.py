@@ -69,7 +69,9 @@ def test_masks_add_the_pixel_figure(folder, tmp_path):
         Image.fromarray(mask).save(tmp_path / "masks" / name)
     labelled = labelled_folder(folder)
     right = evaluated(scores_of(range(6), hot), labelled, tmp_path / "masks").figures["pixel_auroc"]
-    wrong = evaluated(scores_of(range(6), hot[:, ::-1, ::-1].copy()), labelled, tmp_path / "masks").figures["pixel_auroc"]
+    wrong = evaluated(scores_of(range(6), hot[:, ::-1, ::-1].copy()), labelled, tmp_path / "masks").figures[
+        "pixel_auroc"
+    ]
     assert right > 0.95
     assert wrong < 0.6
 

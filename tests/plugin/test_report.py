@@ -168,6 +168,18 @@ def test_settings_facts_further_figures_and_the_command_are_shown():
         assert words in text
 
 
+def test_figures_that_the_page_says_anyway_are_not_repeated():
+    text = Page(render_page(labelled([9], [1], metrics={"image_auroc": 0.123, "pixel_auroc": 0.456}))).text
+    assert "0.123" not in text
+    assert "pixel auroc 0.456" in text
+
+
+def test_settings_in_sections_are_written_out():
+    sections = {"images": {"size": (224, 224), "crop": None}, "sampler": {"name": "random", "keep": 0.01}}
+    text = Page(render_page(report([Entry(name="a", score=1.0)], settings=sections))).text
+    assert "images size 224, 224; crop none sampler name random; keep 0.01" in text
+
+
 def test_the_page_is_written_whole(tmp_path):
     data = labelled([9], [1])
     write_page(tmp_path / "out" / "index.html", data)

@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchcore_plugin.detector import PatchCore, Scores
+    from patchcore_plugin.detector import PatchCore
     from patchcore_plugin.hookspecs import Component, hookimpl
+    from patchcore_plugin.scores import Scores
 
 __all__ = ["Component", "PatchCore", "Scores", "components", "hookimpl"]
 __version__ = "0.1.0"
@@ -19,7 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Component": "patchcore_plugin.hookspecs",
     "PatchCore": "patchcore_plugin.detector",
-    "Scores": "patchcore_plugin.detector",
+    "Scores": "patchcore_plugin.scores",
     "hookimpl": "patchcore_plugin.hookspecs",
 }
 

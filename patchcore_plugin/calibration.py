@@ -65,9 +65,10 @@ class Calibration:
         """Say what the threshold is worth, in one sentence."""
         images, percent = len(self.good_scores), 100 * self.promised_rate
         sentence = (
-            f"Threshold {self.threshold:.4g} from {images} held-out good images: at most {percent:.1f} % of good parts"
+            f"Threshold {self.threshold:.4g} from {images} held-out good images: "
+            f"at most {percent:.1f} % of good parts raise a false alarm on average"
         )
         if self.promised_rate <= self.false_alarm_rate:
-            return f"{sentence} raise a false alarm on average."
+            return f"{sentence}."
         needed = ceil(1 / self.false_alarm_rate) - 1
-        return f"{sentence} raise a false alarm on average; {needed} held-out images would allow {self.false_alarm_rate:.1%}."
+        return f"{sentence}; {needed} held-out images would allow {self.false_alarm_rate:.1%}."

@@ -128,7 +128,7 @@ class PatchCore:
         self.parts.neighbors.build(rows).query(rows, k=1)
         progress(COMPILING, 2, 3)
         if self._scorer is None:
-            self.parts.select(rows, lambda done, of: None)
+            self.parts.select(rows, lambda *_: None)
         progress(COMPILING, 3, 3)
 
     @property

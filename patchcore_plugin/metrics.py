@@ -76,7 +76,7 @@ def pixel_auroc(masks: Iterable[Any], maps: Iterable[Any]) -> float:
 
     Shapes: masks bool or 0 and 1 (H, W), true for defect; maps float (H, W), one each per image; sizes may differ.
     Raises: ShapeError when a mask and its map differ in size or number; InputError for only good or only bad pixels.
-    Cost:   64 MB and a sort of one image at a time, however many images there are.
+    Cost:   under 250 MB and a sort of one image at a time, however many images there are.
     """
     bad, good = (np.zeros(1 << _KEY_BITS, dtype=np.int64) for _ in range(2))
     for number, (mask, heat) in enumerate(_pairs(masks, maps)):

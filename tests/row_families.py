@@ -26,7 +26,9 @@ def shifted(random, rows, width):
 
 def duplicates(random, rows, width):
     """Few different rows, each many times."""
-    return random.standard_normal((max(1, rows // 5), width)).astype(np.float32)[random.integers(max(1, rows // 5), size=rows)]
+    return random.standard_normal((max(1, rows // 5), width)).astype(np.float32)[
+        random.integers(max(1, rows // 5), size=rows)
+    ]
 
 
 def identical(random, rows, width):

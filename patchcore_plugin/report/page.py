@@ -42,7 +42,15 @@ __all__ = ["Entry", "ReportData", "render_page", "write_page"]
 
 # Figures that the page computes itself, or says in its headline, are not shown a second time.
 _SAID_ANYWAY = frozenset(
-    "image_auroc average_precision best_f1 best_f1_threshold threshold found_at_threshold false_alarms_at_threshold".split()
+    {
+        "image_auroc",
+        "average_precision",
+        "best_f1",
+        "best_f1_threshold",
+        "threshold",
+        "found_at_threshold",
+        "false_alarms_at_threshold",
+    }
 )
 _LONGEST = 320  # pixels of a picture's longer side: enough to judge, small enough for a hundred of them in one file
 

@@ -82,5 +82,5 @@ def coverage_radii(embeddings: npt.NDArray[Any], rows: npt.NDArray[np.integer[An
 def _bring_closer(squares: npt.NDArray[np.float64], embeddings: npt.NDArray[Any], row: int) -> None:
     """Lower each row's squared distance to the nearest chosen row, now that ``row`` is chosen too."""
     for block in row_blocks(embeddings):
-        reached = squared_differences(embeddings[block].astype(np.float64), embeddings[row])
+        reached = squared_differences(embeddings[block].astype(np.float64, order="C"), embeddings[row])
         np.minimum(squares[block], reached, out=squares[block])

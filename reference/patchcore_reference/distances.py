@@ -27,7 +27,7 @@ def euclidean_distances(queries: npt.NDArray[Any], bank: npt.NDArray[Any]) -> np
     require_queries(queries, bank)
     squares = np.empty((len(queries), len(bank)))
     for block in row_blocks(bank):
-        rows = bank[block].astype(np.float64)
+        rows = bank[block].astype(np.float64, order="C")
         for query, square in zip(queries, squares, strict=True):
             square[block] = squared_differences(rows, query)
     return np.sqrt(squares, out=squares)

@@ -20,13 +20,18 @@ def test_a_finished_block_replaces_the_file(tmp_path):
     assert os.listdir(target.parent) == ["result.txt"]
 
 
+def _fail_halfway(target, failure):
+    with replacing(target) as temporary:
+        temporary.write_text("half of the ne")
+        raise failure
+
+
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     target = tmp_path / "result.txt"
     target.write_text("old")
-    with pytest.raises(failure), replacing(target) as temporary:
-        temporary.write_text("half of the ne")
-        raise failure
+    with pytest.raises(failure):
+        _fail_halfway(target, failure)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["result.txt"]
 

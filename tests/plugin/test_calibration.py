@@ -19,7 +19,7 @@ def test_a_p_value_counts_the_held_out_scores_that_are_at_least_as_high(held_out
 
 @given(held_out=score_lists, rate=st.floats(0.001, 0.999))
 def test_the_threshold_keeps_its_promise_on_the_held_out_images(held_out, rate):
-    """Leave-one-out form of the conformal promise: among n + 1 exchangeable scores few lie above the others' threshold."""
+    """The conformal promise, as far as it can be counted: few of n + 1 exchangeable scores lie above it."""
     calibration = Calibration(np.array(held_out), rate)
     above = sum(score > calibration.threshold for score in held_out)
     assert above <= calibration.promised_rate * (len(held_out) + 1) - 1 + 1e-9

@@ -69,7 +69,9 @@ def test_progress_is_told_about_every_percent_and_at_the_end():
     assert all(earlier < later for (earlier, _), (later, _) in zip(heard, heard[1:], strict=False))
 
 
-@pytest.mark.parametrize(("total", "keep", "expected"), [(100, 0.29, 29), (100, 0.57, 57), (9, 0.1, 1), (3, 0.01, 1), (7, 1, 7)])
+@pytest.mark.parametrize(
+    ("total", "keep", "expected"), [(100, 0.29, 29), (100, 0.57, 57), (9, 0.1, 1), (3, 0.01, 1), (7, 1, 7)]
+)
 def test_a_fraction_is_rounded_and_keeps_at_least_one_row(total, keep, expected):
     assert rows_to_keep(total, keep) == expected
 

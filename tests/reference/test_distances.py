@@ -32,7 +32,9 @@ def test_squares_that_float32_could_not_hold_are_measured(scale):
     np.testing.assert_allclose(euclidean_distances(bank, bank)[0, 1], 3 * scale, rtol=1e-6)
 
 
-@pytest.mark.parametrize("layout", ["read-only", "column order", "every second column", "reversed twice", "foreign byte order"])
+@pytest.mark.parametrize(
+    "layout", ["read-only", "column order", "every second column", "reversed twice", "foreign byte order"]
+)
 def test_the_layout_in_memory_does_not_matter(layout):
     rows = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
     held = odd_layouts(rows)[layout]

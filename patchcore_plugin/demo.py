@@ -81,7 +81,8 @@ def run_demo(
         title="Solar cells, inspected",
         intro=(
             f"Electroluminescence images of {len(scores)} monocrystalline solar cells, "
-            f"compared with {len(cells.learned)} good ones. Images: elpv-dataset, Deitsch et al., Solar Energy 185 (2019), CC BY-NC-SA 4.0."
+            f"compared with {len(cells.learned)} good ones. Images: elpv-dataset, Deitsch et al., Solar Energy 185 "
+            "(2019), CC BY-NC-SA 4.0."
         ),
         command=" ".join(["patchcore demo", f"--seed {seed}", *(f"--set {one}" for one in overrides)]),
         noun=("cell", "cells"),

@@ -5,125 +5,137 @@ one pixel. Places are indices into two flat float32 arrays: ``memory`` holds wha
 was learned. A *pitch* is the distance from one thing to the next, in values.
 
 The functions named ``write`` run while Numba compiles: a Python loop there becomes a row of instructions, and only
-``for_range`` becomes a loop of the program. Blocks exist for every number of pixels (and vectors) up to the largest, so
-the edges of a map cost nothing extra; each output is summed in one order, whichever block it falls into.
+``repeat`` becomes a loop of the program. Blocks exist for every number of pixels (and vectors) up to the largest, so the
+edges of a map cost nothing extra; each output is summed in one order, whichever block it falls into.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from llvmlite import ir
 from numba import types
-from numba.core.cgutils import for_range
 from numba.extending import intrinsic
 
 from patchcore_plugin.extractors.numba_vectors import BLOCK_PIXELS, BLOCK_VECTORS, VECTOR, VectorCode
 
 
-def _data(context: Any, builder: Any, kind: Any, array: Any) -> ir.Value:
-    """The address of the first value of a Numba array."""
-    return context.make_array(kind)(context, builder, array).data
+class Dense(NamedTuple):
+    """A block of a convolution over all input channels. The window has ``rows`` rows of ``run`` values each.
+
+    A run is all channels of the pixels in one row of the window, side by side. A pointwise convolution has one row.
+    """
+
+    pixels: Any  # neighbors computed, up to BLOCK_PIXELS
+    vectors: Any  # of output channels, up to BLOCK_VECTORS
+    source: Any  # in memory: the window of the first pixel
+    pixel_pitch: Any  # from one pixel's window to the next
+    row_pitch: Any  # from one row of a window to the next
+    rows: Any
+    run: Any
+    panel: Any  # in weights: for each value of the window, the vector it is multiplied with
+    panel_pitch: Any  # from the panel of one vector to the next
+    bias: Any  # in weights
+    start: Any  # in memory: a map that is added
+    start_pitch: Any
+    target: Any  # in memory
+    target_pitch: Any
+    low: Any  # sums are limited to low .. high
+    high: Any
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def dense_block(
-    _, pixels, vectors, memory, weights, source, pixel_pitch, row_pitch, panel, panel_pitch, rows, run, bias,
-    start, start_pitch, target, target_pitch, low, high,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Outputs of a convolution over all input channels: ``pixels`` neighbors x ``vectors`` vectors of output channels.
+class Depthwise(NamedTuple):
+    """A block of a convolution that keeps channels apart: one vector of them, a window of ``kernel`` x ``kernel``."""
 
-    The window has ``rows`` rows of ``run`` values (all channels of the pixels in that row, side by side), so a pointwise
-    convolution is one row of as many values as there are channels. For pixel p and vector v the block computes
+    pixels: Any  # neighbors computed, up to BLOCK_PIXELS
+    source: Any  # in memory: the window of the first pixel
+    pixel_pitch: Any  # from one pixel's window to the next
+    row_pitch: Any  # from one row of a window to the next
+    column_pitch: Any
+    kernel: Any
+    taps: Any  # in weights: a vector for each place in the window
+    bias: Any  # in weights
+    target: Any  # in memory
+    target_pitch: Any
+    low: Any  # sums are limited to low .. high
+    high: Any
+
+
+@intrinsic
+def dense_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
+    """For each pixel p and vector v of a ``Dense`` task, v counting whole vectors of weights and outputs:
 
         total = bias[v] + memory[start + p * start_pitch + v]
-        for each row, for each i < run:
+        for each row < rows, for each i < run:
             total += memory[source + p * pixel_pitch + row * row_pitch + i] * panel[v][row * run + i]
         memory[target + p * target_pitch + v] = total limited to low .. high
 
-    ``panel[v]`` and ``bias[v]`` being vectors of ``weights``, and v counting whole vectors. Each value read serves all
-    vectors and each weight read serves all pixels while they are in registers: 24 fused multiply-adds for 11 reads.
-    """
-    whole, real = types.intp, types.float32
-    signature = types.void(whole, whole, memory, weights, *[whole] * 12, real, real)
+    Each value read serves all vectors and each weight read serves all pixels while they are in registers: a full block
+    does 24 vector multiply-adds for 11 reads.
+    """  # noqa: D400, D415  # the sentence goes on in the lines below it
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (
-            pixels, vectors, memory, weights, source, pixel_pitch, row_pitch, panel, panel_pitch, rows, run, bias,
-            start, start_pitch, target, target_pitch, low, high,
-        ) = args  # fmt: skip
-        builder.function.attributes.add("noinline")
         code = VectorCode(builder)
-        memory = _data(context, builder, signature.args[2], memory)
-        weights = _data(context, builder, signature.args[3], weights)
+        memory, weights = (code.start_of(context, signature.args[i], args[i]) for i in range(2))
+        do = Dense(*code.fields(args[2], len(Dense._fields)))
 
         def block(pixels: int, vectors: int) -> None:
-            biases = [code.load(weights, bias, v * VECTOR) for v in range(vectors)]
-            totals = [[code.variable(builder.fadd(biases[v], code.load(memory, start, code.times(p, start_pitch), v * VECTOR)))
-                       for v in range(vectors)] for p in range(pixels)]  # fmt: skip
-            with for_range(builder, rows) as row, for_range(builder, run) as column:
-                place = code.address(memory, source, code.times(row.index, row_pitch), column.index)
-                weight = builder.add(code.times(row.index, run), column.index)
-                factors = [code.load(weights, panel, code.times(v, panel_pitch), code.times(weight, VECTOR)) for v in range(vectors)]
+            totals = [[start_total(p, v) for v in range(vectors)] for p in range(pixels)]
+            with code.repeat(do.rows) as row, code.repeat(do.run) as i:
+                value = code.address(memory, do.source, code.times(row, do.row_pitch), i)
+                panel = code.times(builder.add(code.times(row, do.run), i), VECTOR)
+                factors = [code.load(weights, do.panel, code.times(v, do.panel_pitch), panel) for v in range(vectors)]
                 for p in range(pixels):
-                    value = code.load_splat(place, code.times(p, pixel_pitch))
+                    x = code.load_splat(value, code.times(p, do.pixel_pitch))
                     for v in range(vectors):
-                        code.add_product(totals[p][v], value, factors[v])
-            lowest, highest = code.splat(low), code.splat(high)
+                        code.add_product(totals[p][v], x, factors[v])
             for p in range(pixels):
                 for v in range(vectors):
-                    result = code.clamp(builder.load(totals[p][v]), lowest, highest)
-                    code.store(result, memory, target, code.times(p, target_pitch), v * VECTOR)
+                    result = code.limited(totals[p][v], do.low, do.high)
+                    code.store(result, memory, do.target, code.times(p, do.target_pitch), v * VECTOR)
 
-        code.per_size(pixels, BLOCK_PIXELS, lambda p: code.per_size(vectors, BLOCK_VECTORS, lambda v: block(p, v)))
+        def start_total(p: int, v: int) -> Any:
+            bias = code.load(weights, do.bias, v * VECTOR)
+            return code.variable(
+                builder.fadd(bias, code.load(memory, do.start, code.times(p, do.start_pitch), v * VECTOR))
+            )
+
+        code.per_size(
+            do.pixels, BLOCK_PIXELS, lambda p: code.per_size(do.vectors, BLOCK_VECTORS, lambda v: block(p, v))
+        )
         return context.get_dummy_value()
 
-    return signature, write
+    return types.void(memory, weights, task), write
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def depthwise_block(
-    _, pixels, memory, weights, source, pixel_pitch, column_pitch, row_pitch, taps, kernel, bias,
-    target, target_pitch, low, high,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Outputs of a depthwise convolution: one vector of channels of ``pixels`` neighbors.
+@intrinsic
+def depthwise_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
+    """For each pixel p of a ``Depthwise`` task, all values being vectors:
 
-    For pixel p, with ``taps[row][column]`` and ``bias`` being vectors of ``weights``:
-
-        total = bias
-        for each row < kernel, for each column < kernel:
-            total += memory[source + p * pixel_pitch + row * row_pitch + column * column_pitch] * taps[row][column]
-        memory[target + p * target_pitch] = total limited to low .. high
-    """
-    whole, real = types.intp, types.float32
-    signature = types.void(whole, memory, weights, *[whole] * 9, real, real)
+    total = bias
+    for each row < kernel, for each column < kernel:
+        total += memory[source + p * pixel_pitch + row * row_pitch + column * column_pitch] * taps[row][column]
+    memory[target + p * target_pitch] = total limited to low .. high
+    """  # noqa: D400, D415  # the sentence goes on in the lines below it
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (
-            pixels, memory, weights, source, pixel_pitch, column_pitch, row_pitch, taps, kernel, bias,
-            target, target_pitch, low, high,
-        ) = args  # fmt: skip
-        builder.function.attributes.add("noinline")
         code = VectorCode(builder)
-        memory = _data(context, builder, signature.args[1], memory)
-        weights = _data(context, builder, signature.args[2], weights)
+        memory, weights = (code.start_of(context, signature.args[i], args[i]) for i in range(2))
+        do = Depthwise(*code.fields(args[2], len(Depthwise._fields)))
 
         def block(pixels: int) -> None:
-            totals = [code.variable(code.load(weights, bias)) for _ in range(pixels)]
-            with for_range(builder, kernel) as row, for_range(builder, kernel) as column:
-                place = code.address(
-                    memory, source, code.times(row.index, row_pitch), code.times(column.index, column_pitch)
+            totals = [code.variable(code.load(weights, do.bias)) for _ in range(pixels)]
+            with code.repeat(do.kernel) as row, code.repeat(do.kernel) as column:
+                value = code.address(
+                    memory, do.source, code.times(row, do.row_pitch), code.times(column, do.column_pitch)
                 )
-                tap = builder.add(code.times(row.index, kernel), column.index)
-                factor = code.load(weights, taps, code.times(tap, VECTOR))
+                tap = builder.add(code.times(row, do.kernel), column)
+                factor = code.load(weights, do.taps, code.times(tap, VECTOR))
                 for p in range(pixels):
-                    code.add_product(totals[p], code.load(place, code.times(p, pixel_pitch)), factor)
-            lowest, highest = code.splat(low), code.splat(high)
+                    code.add_product(totals[p], code.load(value, code.times(p, do.pixel_pitch)), factor)
             for p in range(pixels):
-                result = code.clamp(builder.load(totals[p]), lowest, highest)
-                code.store(result, memory, target, code.times(p, target_pitch))
+                code.store(code.limited(totals[p], do.low, do.high), memory, do.target, code.times(p, do.target_pitch))
 
-        code.per_size(pixels, BLOCK_PIXELS, block)
+        code.per_size(do.pixels, BLOCK_PIXELS, block)
         return context.get_dummy_value()
 
-    return signature, write
+    return types.void(memory, weights, task), write

@@ -1,15 +1,15 @@
 """The work of a backbone on images of one size, as a table of steps that compiled code walks.
 
-A *step* makes one map from another: a convolution, a max-pool, or a whole inverted residual (expand, depthwise, project)
-whose wide inner map never exists: a few rows of it at a time stand in a *window* that the cache holds. Maps lie in
-*slots* of memory that are used again as soon as nobody needs what is in them.
+A *step* makes one map from another: a convolution, a max-pool, or a whole inverted residual (expand, depthwise,
+project) whose wide inner map never exists: a few rows of it at a time stand in a *window* that the cache holds. Maps
+lie in *slots* of memory that are used again as soon as nobody needs what is in them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -37,7 +37,7 @@ _NAMES = (
     *("expand", "filter", "project"),  # layers, or NONE
     *("map_at", "map_channels"),  # values of one image's earlier maps where this one is asked for, else NONE
 )
-STEP = np.dtype([*((name, "i8") for name in _NAMES), ("border", "f4")], align=True)
+STEP = np.dtype([(name, "i8") for name in _NAMES])
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def write_program(network: Network, places: tuple[int, ...], height: int, width:
             writer.steps[-1]["map_at"] = made
             made += shape[0] * shape[1] * shape[2]
     slot_values = writer.place_slots()
-    steps = np.array([tuple(step[name] for name in STEP.names or ()) for step in writer.steps], STEP)
+    steps = np.array([tuple(step[name] for name in _NAMES) for step in writer.steps], STEP)
     widest = max(steps["out_pitch"].max(), steps["window_pitch"].max())
     return Program(steps, maps, slot_values, max(map(_values_of_window, writer.steps)), int(widest))
 
@@ -73,7 +73,7 @@ class _Writer:
     """Appends steps; slots are numbers until all are known and get their place in memory."""
 
     numbers: dict[str, int]  # of the layers, by name
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, int]] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # largest map of each
 
     def write_block(self, block: Block, source: int, shape: Shape) -> tuple[int, Shape]:
@@ -88,22 +88,21 @@ class _Writer:
         return here, now
 
     def _write(self, kind: int, source: int, shape: Shape, busy: set[int], **parts: Sliding) -> tuple[int, Shape]:
-        last = parts.get("project", parts["filter"])
+        numbers = {part: self._number(parts.get(part)) for part in ("expand", "filter", "project")}
+        middle = _channels_of(parts.get("expand"), shape[2])
+        outputs = _channels_of(parts.get("project", parts["filter"]), middle)
+        pitch = shape[2] if source == PIXELS else pitch_of(shape[2])
+        target = next(slot for slot in count() if slot not in busy)
         step = {
-            "kind": kind, "source": source, "target": next(slot for slot in count() if slot not in busy),
-            "residual": NONE, "map_at": NONE, "border": -np.inf if kind == POOL else 0.0,
-            "map_channels": last.out_channels if isinstance(last, Convolution) else shape[2],
+            "kind": kind, "source": source, "target": target, "residual": NONE, "map_at": NONE, "map_channels": outputs,
+            "pitch": pitch, "window_pitch": pitch if middle == shape[2] else pitch_of(middle),
+            "out_pitch": pitch_of(outputs), **numbers, **_geometry(parts["filter"], shape),
         }  # fmt: skip
-        step |= {part: self._number(parts.get(part)) for part in ("expand", "filter", "project")}
-        step |= _geometry(parts["filter"], shape)
-        step["pitch"] = shape[2] if source == PIXELS else pitch_of(shape[2])
-        step["window_pitch"] = pitch_of(parts["filter"].in_channels) if "expand" in parts else step["pitch"]
-        step["out_pitch"] = pitch_of(step["map_channels"])
         step["chunk"] = _rows_at_once(step)
         self.steps.append(step)
-        values = step["out_height"] * step["out_width"] * step["out_pitch"]
-        self.slots[step["target"]] = max(values, self.slots.get(step["target"], 0))
-        return step["target"], (step["out_height"], step["out_width"], step["map_channels"])
+        made = step["out_height"], step["out_width"], outputs
+        self.slots[target] = max(made[0] * made[1] * step["out_pitch"], self.slots.get(target, 0))
+        return target, made
 
     def _number(self, part: Sliding | None) -> int:
         return self.numbers[part.name] if isinstance(part, Convolution) else NONE
@@ -123,8 +122,12 @@ def _grouped(block: Block) -> list[tuple[int, dict[str, Sliding]]]:
     """A block's steps as the compiled code takes them: inverted residuals in one piece, all else one by one."""
     if any(isinstance(step, Convolution) and step.depthwise for step in block.steps):
         *expand, depthwise, project = block.steps
-        return [(SEPARABLE, {"filter": depthwise, "project": project} | {"expand": step for step in expand})]
+        return [(SEPARABLE, dict(zip(("filter", "project", "expand"), (depthwise, project, *expand), strict=False)))]
     return [(POOL if isinstance(step, MaxPool) else CONVOLVE, {"filter": step}) for step in block.steps]
+
+
+def _channels_of(sliding: Sliding | None, channels: int) -> int:
+    return sliding.out_channels if isinstance(sliding, Convolution) else channels
 
 
 def _geometry(sliding: Sliding, shape: Shape) -> dict[str, int]:
@@ -139,15 +142,15 @@ def _geometry(sliding: Sliding, shape: Shape) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _rows_at_once(step: dict[str, Any]) -> int:
+def _rows_at_once(step: dict[str, int]) -> int:
     """Output rows, at least one, whose window and depthwise results take WINDOW_VALUES."""
     line = step["window_width"] * step["window_pitch"]
     per_row = step["stride"] * line + step["out_width"] * step["window_pitch"]
     fitting = (WINDOW_VALUES - (step["kernel"] - step["stride"]) * line) // per_row
-    return int(max(1, min(step["out_height"], fitting)))
+    return max(1, min(step["out_height"], fitting))
 
 
-def _values_of_window(step: dict[str, Any]) -> int:
+def _values_of_window(step: dict[str, int]) -> int:
     rows = (step["chunk"] - 1) * step["stride"] + step["kernel"]
     pixels = rows * step["window_width"] + step["chunk"] * step["out_width"]
-    return int(pixels * step["window_pitch"])
+    return pixels * step["window_pitch"]

@@ -54,7 +54,7 @@ def _cut(maps: FeatureMap, images: int, shapes: dict[int, tuple[int, int, int]])
 
 
 def _passes(steps: int, images: int, threads: int) -> Table:
-    """Whole images need no meeting before the end; strips of one image read each other's rows, so they meet each step."""
+    """Whole images meet at the end only; strips of one image read each other's rows, so they meet after each step."""
     left_over = images % threads
     whole = images - left_over
     rows = [(0, steps, 0, whole, threads, 1)] if whole else []
@@ -64,7 +64,7 @@ def _passes(steps: int, images: int, threads: int) -> Table:
 
 
 def _sources() -> str:
-    """Digest of all files whose code ends up in the compiled loop. Numba's cache looks at the date of one of them only."""
+    """Digest of all files whose code ends up in the compiled loop; Numba's cache looks at the date of this one only."""
     files = sorted(Path(__file__).parent.glob("numba_*.py"))
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import njit
 
-from patchcore_plugin.extractors.numba_blocks import dense_block, depthwise_block
+from patchcore_plugin.extractors.numba_blocks import Dense, Depthwise, dense_block, depthwise_block
 from patchcore_plugin.extractors.numba_program import NONE, PIXELS, POOL, SEPARABLE
 from patchcore_plugin.extractors.numba_vectors import BLOCK_PIXELS, BLOCK_VECTORS, VECTOR
 
@@ -111,13 +111,14 @@ def _dense_blocks(arrays, number, source, pixel_pitch, row_pitch, start, start_p
         vectors = (group + 1) * layer.vectors // groups - v
         for block in range(blocks):
             p = block * pixels // blocks
-            dense_block(
-                (block + 1) * pixels // blocks - p, vectors, arrays.memory, arrays.weights,
-                source + p * pixel_pitch, pixel_pitch, row_pitch,
-                layer.panels + v * panel_pitch, panel_pitch, layer.rows, layer.run, layer.bias + v * VECTOR,
+            task = Dense(
+                (block + 1) * pixels // blocks - p, vectors,
+                source + p * pixel_pitch, pixel_pitch, row_pitch, layer.rows, layer.run,
+                layer.panels + v * panel_pitch, panel_pitch, layer.bias + v * VECTOR,
                 start + p * start_pitch + v * VECTOR, start_pitch,
                 target + p * target_pitch + v * VECTOR, target_pitch, layer.low, layer.high,
             )  # fmt: skip
+            dense_block(arrays.memory, arrays.weights, task)
 
 
 @njit
@@ -129,14 +130,15 @@ def _depthwise(step, arrays, lane, target, count):  # type: ignore[no-untyped-de
         for y in range(count):
             for block in range(blocks):
                 x = block * step.out_width // blocks
-                depthwise_block(
-                    (block + 1) * step.out_width // blocks - x, arrays.memory, arrays.weights,
+                task = Depthwise(
+                    (block + 1) * step.out_width // blocks - x,
                     lane.window + y * step.stride * line + x * step.stride * step.window_pitch + v * VECTOR,
-                    step.stride * step.window_pitch, step.window_pitch, line,
-                    layer.panels + v * step.kernel * step.kernel * VECTOR, step.kernel, layer.bias + v * VECTOR,
+                    step.stride * step.window_pitch, line, step.window_pitch, step.kernel,
+                    layer.panels + v * step.kernel * step.kernel * VECTOR, layer.bias + v * VECTOR,
                     target + (y * step.out_width + x) * step.window_pitch + v * VECTOR, step.window_pitch,
                     layer.low, layer.high,
                 )  # fmt: skip
+                depthwise_block(arrays.memory, arrays.weights, task)
 
 
 @njit
@@ -162,6 +164,7 @@ def _fill_window(step, arrays, lane, row, count, follows):  # type: ignore[no-un
     A window that ``follows`` another takes over the rows that both look at.
     """
     memory, line = arrays.memory, step.window_width * step.window_pitch
+    border = np.float32(-np.inf if step.kind == POOL else 0.0)  # what lies outside never wins a max-pool
     shared = max(0, step.kernel - step.stride) if follows else 0
     _copy(memory, lane.window, lane.window + step.chunk * step.stride * line, shared * line)
     columns = min(step.width, step.window_width - step.left)
@@ -171,11 +174,11 @@ def _fill_window(step, arrays, lane, row, count, follows):  # type: ignore[no-un
         if 0 <= y < step.height:
             inner = place + step.left * step.window_pitch
             after = inner + columns * step.window_pitch
-            memory[place:inner] = step.border
+            memory[place:inner] = border
             _fill_row(step, arrays, lane, y, columns, inner)
-            memory[after : place + line] = step.border
+            memory[after : place + line] = border
         else:
-            memory[place : place + line] = step.border
+            memory[place : place + line] = border
 
 
 @njit

@@ -21,7 +21,7 @@ def own_bank(bank: Any) -> npt.NDArray[np.floating[Any]]:
     """
     rows = as_numpy(bank, "bank")
     require_rows(rows, "bank")
-    exact_in_32_bits = rows.dtype.itemsize <= 2 or rows.dtype == np.float32
+    exact_in_32_bits = rows.dtype.itemsize <= (4 if rows.dtype.kind == "f" else 2)
     dtype = np.float32 if exact_in_32_bits else np.float64
     owned: npt.NDArray[np.floating[Any]] = np.array(rows, dtype=dtype, order="C", copy=True)
     owned.flags.writeable = False

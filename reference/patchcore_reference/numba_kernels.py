@@ -107,11 +107,12 @@ def greedy_rows(
     require_row_numbers(first, len(embeddings), "first")
     search = _Farthest(ready(embeddings), count, first)
     while search.done < count:
+        before = search.done
         search.pick_shell()
-        if progress is not None:
+        if progress is not None and before < search.done < count:
             progress(search.done, count)
-    if progress is not None and count == 1:
-        progress(1, 1)
+    if progress is not None:
+        progress(count, count)
     return search.chosen
 
 
@@ -171,7 +172,7 @@ def ready(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     It is float32 where nothing is lost by that and squares of differences neither overflow nor vanish. A view where
     nothing has to change; the array that came in stays as it is.
     """
-    narrow = array.dtype.itemsize <= 2 or array.dtype == np.float32
+    narrow = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
     if narrow and array.dtype.kind == "f" and array.size:
         peak = max(-float(array.min()), float(array.max()))
         narrow = peak == 0 or 1e-12 < peak < np.sqrt(8e37 / array.shape[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_progress_is_told_about_every_percent_and_at_the_end():
     greedy_rows(np.random.default_rng(0).standard_normal((400, 2)), 300, progress=lambda *step: heard.append(step))
     assert heard[-1] == (300, 300)
     assert 90 <= len(heard) <= 110
-    assert all(earlier < later for (earlier, _), (later, _) in zip(heard, heard[1:], strict=False))
+    assert all(earlier < later for (earlier, _), (later, _) in pairwise(heard))
 
 
 @pytest.mark.parametrize(

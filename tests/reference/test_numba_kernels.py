@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
-from certificates import EXACT, FLOAT32, FLOAT64, require_farthest_first, require_nearest
+from certificates import FLOAT32, FLOAT64, require_farthest_first, require_nearest
 from hypothesis import given
 from hypothesis import strategies as st
 from row_families import FAMILIES, clusters, duplicates, identical, lattice, odd_layouts, row_sets, rows_of, shifted

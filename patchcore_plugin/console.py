@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -27,23 +26,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-out = Console(highlight=False)
+# Lines are not broken at the terminal's width: paths and figures are copied from them.
+out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
+_logger = logging.getLogger("patchcore_plugin")
+
+
+class _Lines(logging.Handler):
+    """Log records as plain lines on standard error, unbroken."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"{record.levelname.capitalize()}: {record.getMessage()}", markup=False, soft_wrap=True)
 
 
 class Bars:
     """One progress bar per stage, on standard error; also a plain ``Progress`` listener."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
+        columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn())
         self._bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err)
         self._tasks: dict[str, TaskID] = {}
+        # Warnings (a skipped file, say) go through the same console, or they would tear the bars apart.
+        self._warnings = _Lines(logging.WARNING)
 
     def __enter__(self) -> Bars:
-        # Warnings (a skipped file, say) go through the same console, or they would tear the bars apart.
-        logging.basicConfig(
-            level=logging.WARNING, handlers=[RichHandler(console=err, show_time=False, show_path=False)]
-        )
+        _logger.addHandler(self._warnings)
         self._bars.start()
         return self
 
@@ -51,6 +58,7 @@ class Bars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        _logger.removeHandler(self._warnings)
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Move the stage's bar, and make it the first time."""
@@ -80,7 +88,7 @@ def print_parts(parts: Sequence[Mapping[str, Any]], not_loaded: Sequence[Mapping
         note = "" if part["available"] else f" ({part['why_not']})"
         origin = f"{part['distribution']} {part['version']}"
         table.add_row(*(escape(text) for text in (part["kind"], part["name"], origin, part["summary"] + note)))
-    out.print(table)
+    out.print(table, soft_wrap=False)
     for plugin in not_loaded:
         title = "Failed to load" if plugin["failed"] else "Left out"
         out.print(f"[bold]{title}:[/] ", end="")

@@ -61,8 +61,8 @@ def run_demo(
     folder: Path, *, seed: int = 0, overrides: Sequence[str] = (), progress: Progress = silent
 ) -> Iterator[str]:
     """Do the whole job and yield lines for a terminal as they become true."""
-    require_page()
     cells = solar_cells(seed)
+    require_page()
     require_writable(folder / "model.safetensors")
     started = time.perf_counter()
     detector = PatchCore.from_preset("default", overrides)

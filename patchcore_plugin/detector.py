@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from patchcore_plugin.calibration import Calibration
 
 BATCH = 16  # images a step: enough to keep every core busy, few enough to stay in tens of megabytes
-COMPILING = "compiling (once a machine)"
+COMPILING = "getting ready (compiles once)"
 
 
 class PatchCore:

@@ -162,7 +162,7 @@ class Batches:
             if not self._skip_unreadable:
                 raise
             self.skipped.append(Skipped(index, self.names[index], str(problem)))
-            _log.warning("skipped %s: %s", self.names[index], problem)
+            _log.warning("skipped: %s", problem)
             return None
 
 

@@ -5,8 +5,8 @@ one pixel. Places are indices into two flat float32 arrays: ``memory`` holds wha
 was learned. A *pitch* is the distance from one thing to the next, in values.
 
 The functions named ``write`` run while Numba compiles: a Python loop there becomes a row of instructions, and only
-``repeat`` becomes a loop of the program. Blocks exist for every number of pixels (and vectors) up to the largest, so the
-edges of a map cost nothing extra; each output is summed in one order, whichever block it falls into.
+``repeat`` becomes a loop of the program. Blocks exist for every number of pixels (and vectors) up to the largest, so
+the edges of a map cost nothing extra; each output is summed in one order, whichever block it falls into.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Depthwise(NamedTuple):
 
 @intrinsic
 def dense_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
-    """For each pixel p and vector v of a ``Dense`` task, v counting whole vectors of weights and outputs:
+    """Compute one ``Dense`` task: for each pixel p and vector v, where v counts whole vectors.
 
         total = bias[v] + memory[start + p * start_pitch + v]
         for each row < rows, for each i < run:
@@ -71,7 +71,7 @@ def dense_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
 
     Each value read serves all vectors and each weight read serves all pixels while they are in registers: a full block
     does 24 vector multiply-adds for 11 reads.
-    """  # noqa: D400, D415  # the sentence goes on in the lines below it
+    """
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = VectorCode(builder)
@@ -109,13 +109,13 @@ def dense_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
 
 @intrinsic
 def depthwise_block(_: Any, memory: Any, weights: Any, task: Any) -> Any:
-    """For each pixel p of a ``Depthwise`` task, all values being vectors:
+    """Compute one ``Depthwise`` task: for each pixel p, all values being vectors.
 
     total = bias
     for each row < kernel, for each column < kernel:
         total += memory[source + p * pixel_pitch + row * row_pitch + column * column_pitch] * taps[row][column]
     memory[target + p * target_pitch] = total limited to low .. high
-    """  # noqa: D400, D415  # the sentence goes on in the lines below it
+    """
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = VectorCode(builder)

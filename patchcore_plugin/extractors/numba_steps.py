@@ -118,7 +118,7 @@ def _dense_blocks(arrays, number, source, pixel_pitch, row_pitch, start, start_p
                 start + p * start_pitch + v * VECTOR, start_pitch,
                 target + p * target_pitch + v * VECTOR, target_pitch, layer.low, layer.high,
             )  # fmt: skip
-            dense_block(arrays.memory, arrays.weights, task)
+            dense_block(arrays.memory, arrays.weights, task)  # type: ignore[call-arg]  # Numba adds one
 
 
 @njit
@@ -138,7 +138,7 @@ def _depthwise(step, arrays, lane, target, count):  # type: ignore[no-untyped-de
                     target + (y * step.out_width + x) * step.window_pitch + v * VECTOR, step.window_pitch,
                     layer.low, layer.high,
                 )  # fmt: skip
-                depthwise_block(arrays.memory, arrays.weights, task)
+                depthwise_block(arrays.memory, arrays.weights, task)  # type: ignore[call-arg]  # Numba adds one
 
 
 @njit

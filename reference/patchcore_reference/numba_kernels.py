@@ -22,17 +22,13 @@ from patchcore_reference.checks import require_count, require_queries, require_r
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-one_at_a_time = (
-    threading.Lock()
-)  # Numba's own thread pool aborts the process when two threads start parallel loops at once
+one_at_a_time = threading.Lock()  # Numba's thread pool aborts the process when two threads start parallel loops at once
 
 _ANY_ORDER = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN keeps its meaning, unlike with fastmath=True
 _QUERIES_AT_ONCE = 32  # share a tile of bank rows while it lies in the cache
 _TILE_VALUES = 2**16  # of bank rows: 256 KiB in float32, well inside a second-level cache
 _ROWS_AT_ONCE = 256  # rows a thread takes at a time while the coreset grows
-_SHELL = (
-    0.98  # rows within this share of the largest squared distance are looked at together; no influence on the answer
-)
+_SHELL = 0.98  # rows within this share of the largest squared distance are looked at together; any share is right
 _SHELL_ROWS = 1024  # at most so many of them, so that they stay in the cache
 _CHOSEN = -1  # below every squared distance: a chosen row cannot be the farthest
 
@@ -85,10 +81,7 @@ def nearest_checked_rows(
 
 
 def greedy_rows(
-    embeddings: npt.NDArray[Any],
-    count: int,
-    first: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    embeddings: npt.NDArray[Any], count: int, first: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> npt.NDArray[np.int64]:
     """Pick rows farthest-first, as ``coreset.greedy_rows`` does, without measuring most of the pairs.
 

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format benchmark clean
+.PHONY: demo test lint format docs benchmark clean
 
 demo: .venv/installed-demo
 	$(BIN)/patchcore demo --out demo-out
@@ -19,6 +19,9 @@ format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/installed-docs
+	$(BIN)/mkdocs build --strict
+
 # Claims about speed, each with its verdict. OPENBLAS_* pins, where set, are lifted for these commands alone.
 benchmark: .venv/installed-test
 	@status=0; for claim in tests/benchmarks/*_*.py; do \
@@ -26,7 +29,7 @@ benchmark: .venv/installed-test
 	done; exit $$status
 
 clean:
-	rm -rf .venv demo-out dist build
+	rm -rf .venv demo-out dist build site
 
 .venv/installed-%: pyproject.toml
 	$(PYTHON) -m venv .venv

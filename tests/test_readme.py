@@ -1,4 +1,4 @@
-"""What README and docs say is true: the code runs, the figures are those that the demonstration prints, links lead somewhere."""
+"""What README and docs say is true: the code runs, figures are those the demonstration prints, links lead somewhere."""
 
 from __future__ import annotations
 

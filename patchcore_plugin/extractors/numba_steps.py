@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from patchcore_plugin.extractors.numba_blocks import Dense, Depthwise, dense_block, depthwise_block
-from patchcore_plugin.extractors.numba_program import NONE, PIXELS, POOL, SEPARABLE
+from patchcore_plugin.extractors.numba_program import CONVOLVE, NONE, PIXELS, POOL, SEPARABLE
 from patchcore_plugin.extractors.numba_vectors import BLOCK_PIXELS, BLOCK_VECTORS, VECTOR
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Lane(NamedTuple):
 @njit
 def run_step(step, arrays, lane, first, end):  # type: ignore[no-untyped-def]
     """Make rows ``first`` .. ``end`` of a step's map."""
-    if step.kernel == 1:
+    if step.kind == CONVOLVE and step.kernel == 1 and step.source != PIXELS:
         _convolve_pixels(step, arrays, lane, first, end)
     else:
         for row in range(first, end, step.chunk):

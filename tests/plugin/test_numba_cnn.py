@@ -20,6 +20,8 @@ from patchcore_plugin.extractors.numba_cnn import NumbaCnn
 from patchcore_plugin.extractors.numba_weights import pack_weights
 from patchcore_plugin.extractors.numpy_cnn import NumpyCnn
 from patchcore_reference.backbones import block_indices, feature_maps, layer_names, network
+from patchcore_reference.convolution import max_pool
+from patchcore_reference.network_plan import Block, Convolution, MaxPool, Network
 
 TOLERANCE = 1e-4  # of the largest value of a map
 
@@ -93,6 +95,19 @@ def test_residual_networks_give_the_maps_of_the_reference(backbone, layers):
     wanted = feature_maps(pixels, weights, backbone, layers)
     assert min(np.abs(array).max() for array in wanted) > 0.1
     assert_close(compiled_maps(backbone, weights, layers, pixels), wanted)
+
+
+def test_what_lies_outside_an_image_never_wins_a_max_pool():
+    stem = Convolution(name="stem", norm="norm", in_channels=3, out_channels=5)
+    plan = Network(name="made up", blocks=(Block(name="stem", steps=(stem, MaxPool(kernel=3, stride=2))),), eps=0.0)
+    weights = {name: np.ones(shape, np.float32) for name, shape in plan.weight_shapes().items()}
+    weights["norm.bias"] -= 100
+    pixels = random_pixels(2, 3, 9, 14)
+    program = numba_program.write_program(plan, (0,), 9, 14)
+    found = numba_runner.run(program, pack_weights(plan, 0, weights), pixels)[0]
+    one_channel = max_pool(pixels.sum(axis=1, keepdims=True) - 100, 3, 2, "symmetric")
+    assert found.max() < 0
+    assert_close([found], [np.repeat(one_channel, 5, axis=1)])
 
 
 def test_every_layer_can_be_asked_for_at_once():

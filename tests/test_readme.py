@@ -6,10 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from solar_cells import cells
 from typer.testing import CliRunner
 
 from patchcore_plugin import components
@@ -17,7 +17,6 @@ from patchcore_plugin.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-CELLS = Path(find_spec("elpv_dataset").origin).parent / "data"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -27,9 +26,8 @@ def blocks(language):
 
 @pytest.fixture
 def photos(tmp_path):
-    lines = [line.split() for line in (CELLS / "labels.csv").read_text().splitlines()]
-    mono = {p: [CELLS / name for name, q, kind in lines if kind == "mono" and float(q) == p] for p in (0.0, 1.0)}
-    folders = {"good": mono[0.0][:20], "new": mono[1.0][:2], "test/good": mono[0.0][20:23], "test/crack": mono[1.0][:3]}
+    good, bad = cells(0.0, 23), cells(1.0, 3)
+    folders = {"good": good[:20], "new": bad[:2], "test/good": good[20:], "test/crack": bad}
     for folder, paths in folders.items():
         (tmp_path / "photos" / folder).mkdir(parents=True)
         for path in paths:

@@ -7,21 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from solar_cells import IMAGES, cells
 from typer.testing import CliRunner
 
 from patchcore_plugin.cli import app
 
-CELLS = Path(find_spec("elpv_dataset").origin).parent / "data"
 SMALL = ["--set", "images.size=[64, 64]", "--set", "sampler.keep=0.05"]
-
-
-def cells(probability, count):
-    lines = (line.split() for line in (CELLS / "labels.csv").read_text().splitlines())
-    return [CELLS / name for name, p, kind in lines if kind == "mono" and float(p) == probability][:count]
 
 
 def patchcore(*arguments):
@@ -131,7 +125,7 @@ def test_ctrl_c_leaves_no_half_written_file(parts, tmp_path):
     everything = ["--set", "sampler.keep=0.9", "--set", "images.size=224"]
     command = [sys.executable, "-c", "from patchcore_plugin.cli import main; main()"]
     run = subprocess.Popen(
-        [*command, "fit", str(CELLS / "images"), "--out", str(tmp_path / "m"), *everything],
+        [*command, "fit", str(IMAGES), "--out", str(tmp_path / "m"), *everything],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

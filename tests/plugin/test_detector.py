@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from solar_cells import cells
 
 from patchcore_plugin import PatchCore
 from patchcore_plugin.bank_file import read_bank, write_bank
@@ -24,13 +23,7 @@ from patchcore_plugin.metrics import image_auroc
 from patchcore_plugin.scores import Scores
 from patchcore_reference.scoring import image_scores
 
-CELLS = Path(find_spec("elpv_dataset").origin).parent / "data"
 SMALL = ["images.size=[96, 96]", "sampler.keep=0.05"]
-
-
-def cells(probability, count):
-    lines = (line.split() for line in (CELLS / "labels.csv").read_text().splitlines())
-    return [CELLS / name for name, p, kind in lines if kind == "mono" and float(p) == probability][:count]
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,9 @@ format: .venv/installed-test
 docs: .venv/installed-docs
 	$(BIN)/mkdocs build --strict
 
-# Claims about speed, each with its verdict. OPENBLAS_* pins, where set, are lifted for these commands alone.
-benchmark: .venv/installed-test
-	@status=0; for claim in tests/benchmarks/*_*.py; do \
-	  echo "== $$claim"; env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python $$claim || status=1; \
-	done; exit $$status
+# Claims about speed, each with its verdict; writes docs/benchmarks.md. Takes anomalib and faiss along as peers.
+benchmark: .venv/installed-test,anomalib,faiss
+	$(BIN)/python tests/benchmarks/run_all.py
 
 clean:
 	rm -rf .venv demo-out dist build site

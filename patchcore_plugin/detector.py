@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from patchcore_plugin.bank_file import read_bank, write_bank
 from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.config import Settings, load_settings
-from patchcore_plugin.errors import NotFittedError, WeightsError
+from patchcore_plugin.errors import NotFittedError, TooFewRowsError, WeightsError
 from patchcore_plugin.fitting import embed_good_images
 from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
@@ -118,7 +119,7 @@ class PatchCore:
     def warm_up(self, *, progress: Progress = silent) -> None:
         """Load and compile everything beforehand, so that the first part waits no longer than the others.
 
-        Cost: most of a minute the first time on a machine, a second or two afterwards: compiled code is cached.
+        Cost: some seconds the first time on a machine, less than one afterwards: compiled code is cached.
         """
         size = self.settings.images.crop or self.settings.images.size
         progress(COMPILING, 0, 3)
@@ -128,7 +129,8 @@ class PatchCore:
         self.parts.neighbors.build(rows).query(rows, k=1)
         progress(COMPILING, 2, 3)
         if self._scorer is None:
-            self.parts.select(rows, lambda *_: None)
+            with suppress(TooFewRowsError):  # asked for more rows than one image has: it compiles when it is used
+                self.parts.select(rows, lambda *_: None)
         progress(COMPILING, 3, 3)
 
     @property

@@ -63,12 +63,20 @@ def take_turns(
 def print_report(claim: str, timings: list[Timing], threads: int, libraries: tuple[str, ...] = ("numpy",)) -> None:
     """Print the claim, the circumstances, and a line per contestant: median, best and worst of its runs."""
     print(claim)
-    print(f"{_processor()}; {os.cpu_count()} cores, {threads} thread(s); BLAS: {_blas()}")
-    versions = ", ".join(f"{library} {metadata.version(library)}" for library in libraries)
-    print(f"Python {platform.python_version()}, {versions}; {len(timings[0].runs)} turns, times per item")
+    print(machine(libraries, threads))
+    print(f"{len(timings[0].runs)} turns, times per item")
     for timing in timings:
         median, best, worst = (seconds * 1e3 for seconds in (timing.median, timing.best, timing.worst))
         print(f"{median:9.3f} ms  (best {best:.3f}, worst {worst:.3f})  {timing.name}")
+
+
+def machine(libraries: tuple[str, ...] = ("numpy",), threads: int | None = None) -> str:
+    """Say on what a figure was measured: processor, cores, BLAS and what pins it, versions."""
+    versions = ", ".join(f"{library} {metadata.version(library)}" for library in libraries)
+    used = "" if threads is None else f", {threads} thread(s)"
+    return (
+        f"{_processor()}; {os.cpu_count()} cores{used}; BLAS: {_blas()}\nPython {platform.python_version()}, {versions}"
+    )
 
 
 def verdict(holds: bool) -> int:

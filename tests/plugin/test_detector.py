@@ -174,6 +174,12 @@ def test_unreadable_images_are_skipped_only_if_asked(good, tmp_path, caplog):
     assert "broken.png" in caplog.text
 
 
+def test_warming_up_does_not_mind_a_bank_larger_than_one_image(good):
+    detector = PatchCore.from_preset("default", ["images.size=64", "sampler.count=100", "calibration.holdout=0"])
+    detector.warm_up()  # one image has 64 patches
+    assert len(detector.fit(good[:3]).bank) == 100
+
+
 def test_scoring_before_fitting_says_what_to_do():
     with pytest.raises(NotFittedError, match="Call fit"):
         PatchCore().score(np.zeros((10, 10), np.uint8))

@@ -1,0 +1,63 @@
+"""Run every benchmark, print its verdict, and write what they printed to docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+TOOLS = {"report.py", "real_features.py", Path(__file__).name}  # not benchmarks themselves
+
+HEAD = """# Benchmarks
+
+Each file of [`tests/benchmarks`](../tests/benchmarks) is one claim with its verdict: correctness first, then ratios of
+contestants that take turns in one run. This page is written by `make benchmark` from what they print, and by nothing
+else. Absolute times are those of the machine named in each block; the ratios are the claim.
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one benchmark printed, and how it ended: 0 holds, 1 does not hold, anything else could not run."""
+
+    file: Path
+    printed: str
+    code: int
+
+    @property
+    def verdict(self) -> str:
+        return {0: "holds", 1: "DOES NOT HOLD"}.get(self.code, "could not run")
+
+    def section(self) -> str:
+        title = self.file.stem.replace("_", " ")
+        return f"\n## {title[0].upper()}{title[1:]}: {self.verdict}\n\n```text\n{self.printed.strip()}\n```\n"
+
+
+def run(file: Path) -> Outcome:
+    """Run one benchmark without the pins that hold NumPy's BLAS to an older processor."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=False, env=environment)
+    if done.returncode not in (0, 1) or not done.stdout:
+        print(done.stderr, file=sys.stderr)
+    return Outcome(file, done.stdout or done.stderr.strip().rpartition("\n")[2], done.returncode if done.stdout else 2)
+
+
+def main() -> int:
+    """Run those named on the command line, or all; only a run of all writes the page."""
+    named = [Path(argument).resolve() for argument in sys.argv[1:]]
+    outcomes = []
+    for file in named or sorted(set(HERE.glob("*.py")) - {HERE / name for name in TOOLS}):
+        outcomes.append(run(file))
+        print(f"{outcomes[-1].verdict:<14} {file.name}", flush=True)
+    if not named:
+        PAGE.write_text(HEAD + "".join(outcome.section() for outcome in outcomes))
+        print(f"written: {PAGE.name}")
+    return int(any(outcome.code for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

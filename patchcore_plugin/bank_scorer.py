@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ from patchcore_reference.scoring import farthest_patch, reweighted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from patchcore_plugin.arrays import Distances, Embeddings, PatchGrid, Rows
     from patchcore_plugin.config import Settings
@@ -37,6 +39,11 @@ class BankScorer:
         held_out = bank.held_out_scores
         calibration = Calibration(held_out, settings.calibration.false_alarm_rate) if len(held_out) else None
         return cls(bank, index, settings, calibration)
+
+    def calibrated(self, held_out: npt.NDArray[np.float64]) -> BankScorer:
+        """Return the same bank and index with the scores of held-out good images as a yardstick."""
+        bank = replace(self.bank, held_out_scores=held_out)
+        return replace(self, bank=bank, calibration=Calibration(held_out, self.settings.calibration.false_alarm_rate))
 
     def score(self, patches: PatchGrid, names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Scores:
         """Score a batch.

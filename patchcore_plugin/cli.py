@@ -1,14 +1,17 @@
-"""The command ``patchcore``: fit, score, evaluate, demo, plugins. Exit codes: 0 done, 1 failed, 2 to be corrected."""
+"""The command ``patchcore``: plan, fit, score and the rest. Exit codes: 0 done, 1 failed, 2 to be corrected."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from patchcore_plugin.console import Bars, explained, out, print_parts
+from patchcore_plugin.console import Bars, explained, notice, out, print_parts
+
+if TYPE_CHECKING:
+    from patchcore_plugin.detector import PatchCore
 
 app = typer.Typer(
     help="PatchCore: learn good parts from photographs, find defects in others. On a CPU, offline.",
@@ -28,35 +31,84 @@ Skip = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave out files that are no images, and name them, instead of stopping."),
 ]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        help="A folder for the patch embeddings while fitting: a fit that was stopped goes on from there. "
+        "With memory.budget set: MODEL.fit, unless named.",
+    ),
+]
+Good = Annotated[Path, typer.Argument(metavar="GOOD", help="A folder of photographs of good parts.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `patchcore fit` wrote.")]
 
 
 @app.command()
+def plan(
+    good: Good,
+    model: Annotated[Path, typer.Option("--out", help="Where the model would go.")] = Path("model.safetensors"),
+    config: Config = None,
+    preset: Preset = "default",
+    overrides: Overrides = None,
+    store: Store = None,
+) -> None:
+    """Say how much memory, disk and time `fit` with the same options will take, measured on a few of the images."""
+    with explained():
+        from patchcore_plugin.config import load_settings
+        from patchcore_plugin.detector import PatchCore
+        from patchcore_plugin.planning import plan_fit
+
+        detector = PatchCore(load_settings(config, preset=preset, overrides=overrides or ()))
+        with Bars() as bars:
+            place = _store_of(detector, model, store)
+            planned = plan_fit(good, detector, model=model, store=place, progress=bars)
+        for line in planned.in_words():
+            out.print(line, markup=False)
+
+
+@app.command()
 def fit(
-    good: Annotated[Path, typer.Argument(metavar="GOOD", help="A folder of photographs of good parts.")],
+    good: Good,
     model: Annotated[Path, typer.Option("--out", help="Where to write the model, e.g. parts.safetensors.")],
     config: Config = None,
     preset: Preset = "default",
     overrides: Overrides = None,
     skip_unreadable: Skip = False,
+    store: Store = None,
 ) -> None:
     """Learn what good parts look like and write a model."""
     with explained():
         from patchcore_plugin.atomic_file import require_writable
         from patchcore_plugin.config import load_settings
         from patchcore_plugin.detector import PatchCore
+        from patchcore_plugin.fit_sizes import FitSizes
+        from patchcore_plugin.fit_store import removed_when_done
+        from patchcore_plugin.images import find_images
 
         detector = PatchCore(load_settings(config, preset=preset, overrides=overrides or ()))
+        images = find_images(good)
         require_writable(model)
+        place = _store_of(detector, model, store)
         with Bars() as bars:
             detector.warm_up(progress=bars)
-            detector.fit(good, progress=bars, skip_unreadable=skip_unreadable)
-        detector.save(model)
+            FitSizes.of(len(images), detector.parts, detector.settings).require_space(model, place)
+            with removed_when_done(place, notice):
+                detector.fit(images, store=place, progress=bars, skip_unreadable=skip_unreadable)
+                detector.save(model)
         out.print(f"{model}: {len(detector.bank)} patches remembered from {len(detector.bank.image_names)} images.")
+        for line in detector.report.in_words() if detector.report else ():
+            out.print(line, markup=False)
         if detector.calibration is None:
             out.print("No good images were held out (calibration.holdout): scores only, no verdicts.")
         else:
             out.print(detector.calibration.in_words())
+
+
+def _store_of(detector: PatchCore, model: Path, named: Path | None) -> Path | None:
+    """Return the folder for embeddings: the one that was named, or one beside the model where there is a budget."""
+    if named is not None or detector.settings.memory.budget is None:
+        return named
+    return model.with_name(f"{model.name}.fit")
 
 
 @app.command()

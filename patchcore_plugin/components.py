@@ -46,11 +46,15 @@ _TABLE = {
         _built_in(
             "numpy-greedy", "samplers.numpy_greedy:NumpyGreedy", "greedy coreset (farthest first) in plain NumPy"
         ),
+        _built_in(
+            "pruned-greedy", "samplers.pruned_greedy:PrunedGreedy", "greedy coreset, exact and fastest", ("numba",)
+        ),
         _built_in("random", "samplers.random:RandomRows", "rows drawn at random: the yardstick for all samplers"),
     ),
     "neighbors": (
         _built_in("numba-exact", "neighbors.numba_exact:NumbaExact", "exact search, compiled", ("numba",)),
         _built_in("numpy-exact", "neighbors.numpy_exact:NumpyExact", "exact search in plain NumPy"),
+        _built_in("pruned-exact", "neighbors.pruned_exact:PrunedExact", "exact search that skips far rows", ("numba",)),
     ),
 }
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchcore_plugin.config_files import parse_value, presets, read_config, read_preset
-from patchcore_plugin.config_sections import CalibrationSettings, ImageSettings, PartSettings, ScoringSettings
+from patchcore_plugin.config_sections import (
+    CalibrationSettings,
+    ImageSettings,
+    MemorySettings,
+    PartSettings,
+    ScoringSettings,
+)
 from patchcore_plugin.errors import ConfigError, UnknownOptionError
 from patchcore_plugin.spelling import did_you_mean, listed
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CalibrationSettings",
     "ImageSettings",
+    "MemorySettings",
     "PartSettings",
     "ScoringSettings",
     "Settings",
@@ -34,7 +41,7 @@ PARTS = ("extractor", "aggregator", "sampler", "neighbors")  # the sections that
 
 
 class Settings(BaseModel):
-    """Everything that decides what a detector computes, in the order of the data."""
+    """Everything that decides what a detector computes, in the order of the data, and within how much memory."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +52,7 @@ class Settings(BaseModel):
     neighbors: PartSettings
     scoring: ScoringSettings = ScoringSettings()
     calibration: CalibrationSettings = CalibrationSettings()
+    memory: MemorySettings = MemorySettings()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Settings:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from patchcore_plugin.byte_sizes import bytes_of
+
 
 def _no_truth_value(value: Any) -> Any:
     # Python counts true as 1: a slip in a file would pass for a size or a share.
@@ -21,6 +23,10 @@ def _square(value: Any) -> Any:
 def _none_word(value: Any) -> Any:
     # TOML has no word for "no value", yet a file must be able to take back what its preset sets.
     return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+def _bytes(value: Any) -> Any:
+    return bytes_of(value) if isinstance(value, str) and value.lower() != "none" else _none_word(value)
 
 
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
@@ -83,6 +89,15 @@ class CalibrationSettings(_Section):
         default=0.05, description="a share of the good images, above 0 and below 1,"
     )
     seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="a whole number of at least 0")
+
+
+class MemorySettings(_Section):
+    """How much memory a fit may take; changes where embeddings wait for the sampler, never what comes out."""
+
+    budget: Annotated[Annotated[Whole, Field(gt=0)] | None, BeforeValidator(_bytes)] = Field(
+        default=None,
+        description='a size such as "2 GiB" (KiB, MiB, GiB, kB, MB, GB, or a whole number of bytes) or "none"',
+    )
 
 
 class PartSettings(BaseModel):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,17 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from patchcore_plugin.errors import ConfigError, PatchCoreError
+from patchcore_plugin.progress import TimeLeft, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +37,11 @@ err = Console(stderr=True, highlight=False)
 _logger = logging.getLogger("patchcore_plugin")
 
 
+def notice(text: str) -> None:
+    """Tell something on standard error, beside the results."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
 class _Lines(logging.Handler):
     """Log records as plain lines on standard error, unbroken."""
 
@@ -39,12 +49,25 @@ class _Lines(logging.Handler):
         err.print(f"{record.levelname.capitalize()}: {record.getMessage()}", markup=False, soft_wrap=True)
 
 
+class _TimeLeftColumn(ProgressColumn):
+    """The time that a running stage will still take; nothing while it is unknown."""
+
+    def __init__(self, estimates: Mapping[TaskID, TimeLeft]) -> None:
+        super().__init__()
+        self._estimates = estimates
+
+    def render(self, task: Task) -> Text:
+        left = None if task.finished else self._estimates[task.id].seconds(time.monotonic())
+        return Text("" if left is None else f"{duration(left)} left", style="progress.remaining")
+
+
 class Bars:
     """One progress bar per stage, on standard error; also a plain ``Progress`` listener."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn())
-        self._bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err)
+        self._estimates: dict[TaskID, TimeLeft] = defaultdict(TimeLeft)
+        self._bars = Progress(*columns, TimeElapsedColumn(), _TimeLeftColumn(self._estimates), console=err)
         self._tasks: dict[str, TaskID] = {}
         # Warnings (a skipped file, say) go through the same console, or they would tear the bars apart.
         self._warnings = _Lines(logging.WARNING)
@@ -64,7 +87,9 @@ class Bars:
         """Move the stage's bar, and make it the first time."""
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total)
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+        task = self._tasks[stage]
+        self._estimates[task].note(done, total, time.monotonic())
+        self._bars.update(task, completed=done, total=total)
 
 
 @contextmanager

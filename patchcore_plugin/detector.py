@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from patchcore_plugin.bank_file import read_bank, write_bank
 from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.config import Settings, load_settings
 from patchcore_plugin.errors import NotFittedError, TooFewRowsError, WeightsError
-from patchcore_plugin.fitting import embed_good_images
+from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, EMBEDDING, FitReport, Stopwatch
+from patchcore_plugin.fitting import BATCH, embed_good_images, open_shelf
 from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
+from patchcore_plugin.memory_budget import Budget
 from patchcore_plugin.parts import create_parts
 from patchcore_plugin.progress import Progress, silent
 from patchcore_plugin.scores import Scores
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from patchcore_plugin.calibration import Calibration
+    from patchcore_plugin.good_images import GoodImages
 
-BATCH = 16  # images a step: enough to keep every core busy, few enough to stay in tens of megabytes
 COMPILING = "getting ready (compiles once)"
+PICKING = "choosing what to remember"
 
 
 class PatchCore:
@@ -35,6 +38,7 @@ class PatchCore:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
         self.parts = create_parts(self.settings)
+        self.report: FitReport | None = None  # of the last fit; a loaded detector has none
         self._scorer: BankScorer | None = None
 
     @classmethod
@@ -49,31 +53,54 @@ class PatchCore:
         """Make a detector from a preset that ships with the package."""
         return cls(load_settings(preset=name, overrides=overrides))
 
-    def fit(self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False) -> PatchCore:
-        """Remember what good parts look like.
+    def fit(
+        self,
+        images: Any,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        progress: Progress = silent,
+        skip_unreadable: bool = False,
+    ) -> PatchCore:
+        """Remember what good parts look like; ``report`` then tells how that went.
 
         Args:   images: a folder, a path, paths, or arrays of good parts; a share is held out to calibrate.
-        Raises: NoImagesError, ImageError, NonFiniteError; what was fitted before is then still there.
-        Cost:   N = images*h*w embeddings of D float32 in memory, and the sampler's time.
+                store:  a folder for the embeddings. A fit that was killed goes on from there; delete it when done.
+        Raises: NoImagesError, ImageError, NonFiniteError; ConfigError, OutputError, StoreError where a memory budget
+                or a store is set. What was fitted before is then still there.
+        Cost:   N = images*h*w embeddings of D float32, in memory, or on disk where a budget or a store is set; and the
+                sampler's time.
         """
         source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
-        good = embed_good_images(source, self.parts, self.settings.calibration, progress)
-        rows = self.parts.select(good.embeddings, lambda done, of: progress("choosing what to remember", done, of))
-        bank = MemoryBank(
-            embeddings=good.embeddings[rows].astype(self.settings.scoring.bank_dtype),
-            origins=origins_of(rows, len(good.names), good.grid),
-            image_names=good.names,
-            grid=good.grid,
-            settings=self.parts.resolved(self.settings),
-            weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
-        )
-        scorer = self._scorer_of(bank)
-        if good.held_out_names:
-            sizes = [self.settings.images.size] * len(good.held_out_names)
-            held_out = scorer.score(good.held_out, good.held_out_names, sizes)
-            scorer = self._scorer_of(replace(bank, held_out_scores=held_out.image))
-        self._scorer = scorer
+        watch = Stopwatch()
+        with open_shelf(source, self.parts, self.settings, store, skip_unreadable) as shelf:
+            resumed = shelf.first
+            with watch(EMBEDDING):
+                good = embed_good_images(source, self.parts, shelf, progress)
+            with watch(CHOOSING):
+                progress(PICKING, 0, None)  # the sampler may look at all rows before it counts any
+                left = Budget(self.settings.memory.budget).left()
+                rows, facts = self.parts.select(good.embeddings, partial(progress, PICKING), left)
+                bank = MemoryBank(
+                    embeddings=good.embeddings[rows].astype(self.settings.scoring.bank_dtype, copy=False),
+                    origins=origins_of(rows, len(good.names), good.grid),
+                    image_names=good.names,
+                    grid=good.grid,
+                    settings=self.parts.resolved(self.settings),
+                    weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
+                )
+            with watch(CALIBRATING):
+                scorer = self._calibrated(self._scorer_of(bank), good, progress)
+            report = FitReport.of(good, bank, resumed, watch.seconds, facts)
+        self._scorer, self.report = scorer, report
         return self
+
+    def _calibrated(self, scorer: BankScorer, good: GoodImages, progress: Progress) -> BankScorer:
+        """Let the images put aside be the yardstick: they are scored as any image will be."""
+        scores: list[Scores] = []
+        for patches, names in good.held_out_batches(BATCH):
+            scores.append(scorer.score(patches, names, [self.settings.images.size] * len(names)))
+            progress("calibrating", sum(map(len, scores)), len(good.held_out_names))
+        return scorer.calibrated(Scores.join(scores).image) if scores else scorer
 
     def score(self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False) -> Scores:
         """Score a folder, a path, paths, or arrays; see ``Scores`` for what comes back."""

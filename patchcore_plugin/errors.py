@@ -29,6 +29,7 @@ __all__ = [
     "PatchCoreError",
     "PluginError",
     "ShapeError",
+    "StoreError",
     "TooFewRowsError",
     "UnknownComponentError",
     "UnknownOptionError",
@@ -75,6 +76,10 @@ class ModelFileError(InputError):
 
 class OutputError(PatchCoreError, OSError):
     """A result could not be written: free the disk or choose another place; what was there before is intact."""
+
+
+class StoreError(InputError):
+    """Stored embeddings belong to another fit or are in use: delete their folder or name another one."""
 
 
 class NotFittedError(PatchCoreError, RuntimeError):

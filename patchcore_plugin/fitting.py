@@ -2,76 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from patchcore_plugin.errors import NoImagesError
+from patchcore_plugin.fit_sizes import FitSizes, numbers_held_out
+from patchcore_plugin.good_images import GoodImages, InMemory, Shelf
+from patchcore_plugin.memory_budget import Budget
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    import os
+    from collections.abc import Iterator
 
-    from patchcore_plugin.arrays import Embeddings, PatchGrid
-    from patchcore_plugin.config import CalibrationSettings
+    from patchcore_plugin.config import Settings
     from patchcore_plugin.images import Batches
     from patchcore_plugin.parts import Parts
     from patchcore_plugin.progress import Progress
 
-
-@dataclass(frozen=True)
-class GoodImages:
-    """Patch embeddings of the images to remember, (n, h, w, D), and of those put aside, (n', h, w, D)."""
-
-    remembered: PatchGrid
-    held_out: PatchGrid
-    names: tuple[str, ...]
-    held_out_names: tuple[str, ...]
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """The patch grid (h, w)."""
-        return self.remembered.shape[1], self.remembered.shape[2]
-
-    @property
-    def embeddings(self) -> Embeddings:
-        """All patches to remember as rows, (N, D); a view."""
-        return self.remembered.reshape(-1, self.remembered.shape[-1])
+BATCH = 16  # images a step: enough to keep every core busy, few enough to stay in tens of megabytes
+READING = "reading good images"
 
 
-def numbers_held_out(total: int, settings: CalibrationSettings) -> npt.NDArray[np.int64]:
-    """Choose which of ``total`` images only calibrate: a seeded random share, never all of them."""
-    count = min(round(settings.holdout * total), total - 1)
-    return np.sort(np.random.default_rng(settings.seed).permutation(total)[: max(0, count)])
+@contextmanager
+def open_shelf(
+    source: Batches, parts: Parts, settings: Settings, folder: str | os.PathLike[str] | None, skip_unreadable: bool
+) -> Iterator[Shelf]:
+    """Open the place where embeddings wait for the sampler: memory, or a folder where that is named or needed.
+
+    A folder that is named is kept, so that the fit can be resumed; without one, a budget makes a temporary folder.
+
+    Raises: ConfigError, OutputError, StoreError: the sampler cannot work within the budget, the disk is too small, the
+            folder belongs to another fit. No image has been read then.
+    """
+    aside = frozenset(numbers_held_out(source.image_count, settings.calibration).tolist())
+    if settings.memory.budget is None and folder is None:
+        yield InMemory(source.names, aside)
+        return
+    from patchcore_plugin.fit_store import FitStore
+    from patchcore_plugin.store_manifest import Manifest, deciding_settings, image_stamps
+
+    sizes = FitSizes.of(source.image_count, parts, settings)
+    Budget(settings.memory.budget).require_fit(parts.sampler, settings.sampler.name, sizes)
+    images = image_stamps(source.items, source.names)
+    manifest = Manifest(deciding_settings(settings, parts, BATCH), images, sizes.grid, sizes.width)
+    with _folder(folder) as place, FitStore(place, manifest, aside, skip_unreadable=skip_unreadable) as store:
+        yield store
 
 
-def embed_good_images(source: Batches, parts: Parts, settings: CalibrationSettings, progress: Progress) -> GoodImages:
-    """Embed every image once.
+@contextmanager
+def _folder(named: str | os.PathLike[str] | None) -> Iterator[Path]:
+    if named is not None:
+        yield Path(named)
+        return
+    with TemporaryDirectory(prefix="patchcore-fit-") as temporary:
+        yield Path(temporary)
 
-    Remembered images fill one array from the front and held-out ones from the back, so that no second copy of all
-    embeddings is ever made.
+
+def embed_good_images(source: Batches, parts: Parts, shelf: Shelf, progress: Progress) -> GoodImages:
+    """Embed every image that is not on the shelf yet, and put it there.
+
+    Raises: NoImagesError when no image is left to choose from.
     """
     total = source.image_count
-    aside = set(numbers_held_out(total, settings).tolist())
-    store: PatchGrid | None = None
-    remembered: list[str] = []
-    held_out: list[str] = []
-    for batch in source:
-        patches = parts.embed(batch.pixels)
-        if store is None:
-            store = np.empty((total, *patches.shape[1:]), np.float32)
-        for number, name, grid in zip(batch.indexes.tolist(), batch.names, patches, strict=True):
-            if number in aside:
-                held_out.append(name)
-                store[total - len(held_out)] = grid
-            else:
-                store[len(remembered)] = grid
-                remembered.append(name)
-        progress("reading good images", int(batch.indexes[-1]) + 1, total)
-    if store is None or not remembered:
+    progress(READING, shelf.first, total)
+    for batch in source.beginning_at(shelf.first):
+        shelf.add(batch.indexes, parts.embed(batch.pixels))
+        progress(READING, int(batch.indexes[-1]) + 1, total)
+    good = shelf.good_images()
+    if not good.names:
         raise NoImagesError(
             f"none of the {total} images could be used to fit: {len(source.skipped)} were skipped as unreadable. "
             "Point to a folder of images of good parts."
         )
-    aside_from = total - len(held_out)
-    return GoodImages(store[: len(remembered)], store[aside_from:], tuple(remembered), tuple(reversed(held_out)))
+    return good

@@ -113,6 +113,13 @@ class Batches:
         self._batch_size = batch_size
         self._skip_unreadable = skip_unreadable
         self._threads = threads
+        self._first = 0
+
+    def beginning_at(self, first: int) -> Batches:
+        """Return the same source without its first images; names, indexes and ``image_count`` stay as they are."""
+        rest = Batches(self.items, self._settings, self._batch_size, self._skip_unreadable, self._threads)
+        rest._first = first
+        return rest
 
     @property
     def image_count(self) -> int:
@@ -134,7 +141,7 @@ class Batches:
     def _prepared(self) -> Generator[_Prepared, None, None]:
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="patchcore-images")
         waiting: deque[tuple[int, Future[_Prepared]]] = deque()
-        numbers = iter(range(len(self.items)))
+        numbers = iter(range(self._first, len(self.items)))
         try:
             while True:
                 for number in islice(numbers, 2 * self._threads - len(waiting)):

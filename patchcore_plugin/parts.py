@@ -6,6 +6,8 @@ import inspect
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from patchcore_plugin import components
 from patchcore_plugin.config import Settings
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from patchcore_plugin.arrays import Embeddings, PatchGrid, Pixels, Rows
     from patchcore_plugin.contracts import Aggregator, CoresetSampler, FeatureExtractor, NeighborSearch
+    from patchcore_plugin.embedding_store import EmbeddingStore
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,41 @@ class Parts:
         """Turn images into patch embeddings: pixels (B, 3, H, W) -> (B, h, w, D)."""
         return self.aggregator.aggregate(self.extractor.extract(pixels))
 
-    def select(self, embeddings: Embeddings, progress: Callable[[int, int], None]) -> Rows:
-        """Choose the rows to remember; a sampler that can say how far it is, says so."""
-        if "progress" in inspect.signature(self.sampler.select).parameters:
-            return cast("Rows", cast("Any", self.sampler).select(embeddings, progress=progress))
-        return self.sampler.select(embeddings)
+    def select(
+        self, embeddings: Embeddings | EmbeddingStore, progress: Callable[[int, int], None], memory: int | None = None
+    ) -> tuple[Rows, dict[str, Any]]:
+        """Choose the rows to remember, and hand on what the sampler tells about its work.
+
+        A sampler that can say how far it is, says so; one that can work on parts of the rows within ``memory`` bytes
+        gets them as they are, any other gets them all in memory.
+        """
+        sampler = cast("Any", self.sampler)
+        select = getattr(sampler, "select_with_report", sampler.select)
+        taken = inspect.signature(select).parameters
+        offered = {"progress": progress, "memory": memory}
+        rows = embeddings if "memory" in taken or isinstance(embeddings, np.ndarray) else embeddings[:]
+        chosen = select(rows, **{name: value for name, value in offered.items() if name in taken})
+        return (chosen.rows, dict(chosen.facts)) if hasattr(chosen, "facts") else (chosen, {})
 
     def resolved(self, settings: Settings) -> dict[str, Any]:
-        """Return the settings with every option of the parts written out, so that later defaults change nothing."""
+        """Return the settings with every option of the parts written out, so that later defaults change nothing.
+
+        The memory a fit may take is left out: it decides nothing about what comes out.
+        """
         written = settings.to_dict()
+        del written["memory"]
         for field in fields(self):
             part = getattr(self, field.name)
             if is_dataclass(part):
                 options = {option.name: getattr(part, option.name) for option in fields(part) if option.init}
                 written[field.name] = {"name": written[field.name]["name"], **options}
         return Settings.from_dict(written).to_dict()
+
+
+def takes_memory(sampler: CoresetSampler) -> bool:
+    """Say whether a sampler can work on parts of the rows, within a given amount of memory."""
+    select = getattr(sampler, "select_with_report", sampler.select)
+    return "memory" in inspect.signature(select).parameters
 
 
 def create_parts(settings: Settings) -> Parts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
-TOOLS = {"report.py", "real_features.py", Path(__file__).name}  # not benchmarks themselves
+TOOLS = {"report.py", "real_features.py", "search_bank.py", Path(__file__).name}  # not benchmarks themselves
 
 HEAD = """# Benchmarks
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from solar_cells import IMAGES, cells
 from typer.testing import CliRunner
 
+from patchcore_plugin import PatchCore, disk_space
+from patchcore_plugin.bank_file import read_bank
 from patchcore_plugin.cli import app
 
 SMALL = ["--set", "images.size=[64, 64]", "--set", "sampler.keep=0.05"]
@@ -45,6 +48,74 @@ def test_fit_says_what_was_learned_and_what_the_threshold_is_worth(parts, tmp_pa
     done = patchcore("fit", parts / "good", "--out", tmp_path / "m.safetensors", *SMALL)
     assert "51 patches remembered from 16 images" in done.stdout
     assert "2 held-out good images" in done.stdout
+
+
+def test_fit_reports_rows_and_seconds_for_each_stage(parts, tmp_path):
+    told = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL).stdout
+    assert "1,024 patches of 16 images, 152 values each: 51 remembered" in told
+    assert all(stage in told for stage in ("embedding", "choosing", "calibrating"))
+
+
+def test_within_a_budget_the_model_is_the_same_and_the_embeddings_are_gone_afterwards(parts, model, tmp_path):
+    done = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL, "--set", "memory.budget=8 GiB")
+    assert done.exit_code == 0, done.output
+    assert "m.fit" in done.output
+    assert os.listdir(tmp_path) == ["m"]
+    ours, other = read_bank(tmp_path / "m"), read_bank(model)
+    assert (ours.embeddings.tobytes(), ours.settings) == (other.embeddings.tobytes(), other.settings)
+    assert ours.held_out_scores.tobytes() == other.held_out_scores.tobytes()
+
+
+def test_a_fit_that_fails_keeps_its_embeddings_and_says_that_the_same_command_goes_on(parts, model, tmp_path):
+    good = tmp_path / "good"
+    good.mkdir()
+    for path in (parts / "good").iterdir():
+        (good / path.name).symlink_to(path)
+    (good / "zzz.png").write_text("no image")
+    fit = ["fit", good, "--out", tmp_path / "m", *SMALL, "--store", tmp_path / "kept"]
+    stopped = patchcore(*fit)
+    assert stopped.exit_code == 1
+    assert "the same command goes on from there" in stopped.output.replace("\n", " ")
+    assert json.loads((tmp_path / "kept" / "done.json").read_text())["images"] == 16
+    shutil.copy((parts / "good").iterdir().__next__(), good / "zzz.png")
+    done = patchcore(*fit)
+    assert done.exit_code == 0, done.output
+    assert "16 images were embedded by an earlier run" in done.stdout
+    assert not (tmp_path / "kept").exists()
+
+
+def test_embeddings_of_another_fit_are_refused_and_stay(parts, tmp_path):
+    PatchCore.from_preset("default", [SMALL[1], SMALL[3]]).fit(parts / "good", store=tmp_path / "kept")
+    other = [*SMALL, "--set", "calibration.seed=1", "--store", tmp_path / "kept"]
+    refused = patchcore("fit", parts / "good", "--out", tmp_path / "m", *other)
+    assert refused.exit_code == 1
+    assert "calibration.seed was 0 there and is 1 here" in refused.output
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+def test_a_budget_that_is_too_small_for_the_sampler_names_another_one(parts, tmp_path):
+    refused = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL, "--set", "memory.budget=64 MiB")
+    assert refused.exit_code == 2
+    assert "pruned-greedy" in refused.output
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_without_room_for_the_model_is_refused_before_the_work(parts, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage._replace(free=2**20))
+    refused = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL)
+    assert refused.exit_code == 1
+    assert "1.0 MiB are free" in refused.output
+    assert "reading good images" not in refused.output
+    assert os.listdir(tmp_path) == []
+
+
+def test_plan_says_what_fit_will_need_and_leaves_nothing(parts, tmp_path):
+    told = patchcore("plan", parts / "good", "--out", tmp_path / "m", *SMALL, "--set", "memory.budget=8 GiB")
+    assert told.exit_code == 0, told.output
+    for line in ("16 to choose from, 2 put aside", "1,024 rows of 152 values", "51 rows", "m.fit", "calibrating"):
+        assert line in told.stdout
+    assert os.listdir(tmp_path) == []
 
 
 def test_score_writes_a_table_lines_and_heat_maps(parts, model, tmp_path):

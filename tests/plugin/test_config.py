@@ -355,3 +355,25 @@ def test_settings_survive_the_way_through_json_and_yaml(changes):
     for dump, load in ((json.dumps, json.loads), (yaml.safe_dump, yaml.safe_load)):
         assert Settings.from_dict(load(dump(settings.to_dict()))) == settings
     assert settings.sampler.options == {key: value for key, value in changes["sampler"].items() if key != "name"}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("2 GiB", 2 * 2**30), ("1.5gib", 3 * 2**29), ("64 MiB", 2**26), ("3 KiB", 3072), ("2GB", 2 * 10**9),
+     ("5 MB", 5 * 10**6), ("7kB", 7000), ("4096", 4096), (4096, 4096), (None, None), ("none", None)],
+)  # fmt: skip
+def test_a_memory_budget_is_read_as_people_write_it(text, count):
+    settings = load_settings({"memory": {"budget": text}})
+    assert settings.memory.budget == count
+    assert Settings.from_dict(settings.to_dict()) == settings
+
+
+@pytest.mark.parametrize("bad", ["2 gigs", "", "-1 GiB", "GiB", 0, -5, True, 1.5, [1]])
+def test_a_memory_budget_that_is_no_size_is_refused_with_an_example(bad):
+    with pytest.raises(ConfigError, match=r'(?s)memory\.budget is .*a size such as "2 GiB"'):
+        load_settings({"memory": {"budget": bad}})
+
+
+def test_a_memory_budget_can_be_set_on_the_command_line():
+    assert load_settings(overrides=["memory.budget=2 GiB"]).memory.budget == 2**31
+    assert load_settings({"memory": {"budget": 5}}, overrides=["memory.budget=none"]).memory.budget is None

@@ -159,3 +159,18 @@ def test_reading_ahead_is_bounded():
     next(batches)
     batches.close()
     assert 3 <= len(taken) <= 3 + 2 * 2
+
+
+def test_a_source_without_its_first_images_keeps_names_and_indexes():
+    images = list(np.random.default_rng(0).integers(0, 255, (7, 10, 10), dtype=np.uint8))
+    whole = list(iterate(images, Plain(), batch_size=2))
+    source = iterate(images, Plain(), batch_size=2)
+    rest = list(source.beginning_at(4))
+    assert (
+        [batch.names for batch in rest]
+        == [batch.names for batch in whole[2:]]
+        == [("image 4", "image 5"), ("image 6",)]
+    )
+    assert [batch.indexes.tolist() for batch in rest] == [[4, 5], [6]]
+    assert all(a.pixels.tobytes() == b.pixels.tobytes() for a, b in zip(rest, whole[2:], strict=True))
+    assert list(source.beginning_at(7)) == []

@@ -16,8 +16,9 @@ from patchcore_plugin.contracts import NeighborIndex, NeighborSearch
 from patchcore_plugin.errors import EmptyInputError, NonFiniteError, ShapeError, TooFewRowsError, WidthMismatchError
 from patchcore_plugin.neighbors.numba_exact import NumbaExact
 from patchcore_plugin.neighbors.numpy_exact import NumpyExact
+from patchcore_plugin.neighbors.pruned_exact import PrunedExact
 
-SEARCHES = [NumpyExact, NumbaExact]
+SEARCHES = [NumpyExact, NumbaExact, PrunedExact]
 pytestmark = pytest.mark.parametrize("make", SEARCHES)
 
 

@@ -17,10 +17,12 @@ from patchcore_plugin.errors import ConfigError, EmptyInputError, NonFiniteError
 from patchcore_plugin.samplers.keep_all import KeepAll
 from patchcore_plugin.samplers.numba_greedy import NumbaGreedy
 from patchcore_plugin.samplers.numpy_greedy import NumpyGreedy
+from patchcore_plugin.samplers.pruned_greedy import PrunedGreedy
 from patchcore_plugin.samplers.random import RandomRows
 from patchcore_reference.projection import random_projection
 
-GREEDY = [NumpyGreedy, NumbaGreedy]
+PROJECTING = [NumpyGreedy, NumbaGreedy]
+GREEDY = [*PROJECTING, PrunedGreedy]
 CHOOSY = [RandomRows, *GREEDY]
 
 
@@ -73,7 +75,7 @@ def test_random_rows_are_not():
         )
 
 
-@pytest.mark.parametrize("make", GREEDY)
+@pytest.mark.parametrize("make", PROJECTING)
 def test_with_a_projection_rows_are_farthest_first_on_the_projection(make):
     rows = rows_of(clusters, 150, 40)
     chosen = make(count=40, seed=3, projection_width=8).select(rows)
@@ -135,7 +137,7 @@ def test_settings_that_mean_nothing_are_refused_when_they_are_made(make, setting
         make(**settings)
 
 
-@pytest.mark.parametrize("make", GREEDY)
+@pytest.mark.parametrize("make", PROJECTING)
 @pytest.mark.parametrize("width", [0, 1.5, True])
 def test_a_projection_of_no_width_is_refused(make, width):
     with pytest.raises(ConfigError, match="projection_width"):

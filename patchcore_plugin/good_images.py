@@ -1,0 +1,91 @@
+"""Embedded good images on their way to the sampler, and the plain place to keep them: memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from patchcore_plugin.errors import NoImagesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from patchcore_plugin.arrays import Embeddings, PatchGrid, Rows
+    from patchcore_plugin.embedding_store import EmbeddingStore
+
+
+@dataclass(frozen=True)
+class GoodImages:
+    """Patch embeddings of the images to choose from, (N, D), and of those put aside, image after image.
+
+    Both are arrays, or both are ``EmbeddingStore``; rows follow the order of the names, each image's grid row by row.
+    """
+
+    embeddings: Embeddings | EmbeddingStore
+    held_out: Embeddings | EmbeddingStore
+    names: tuple[str, ...]
+    held_out_names: tuple[str, ...]
+    grid: tuple[int, int]
+
+    def held_out_batches(self, size: int) -> Iterator[tuple[PatchGrid, tuple[str, ...]]]:
+        """Yield the images put aside, ``size`` at a time: patches (B, h, w, D) and names."""
+        h, w = self.grid
+        for start in range(0, len(self.held_out_names), size):
+            names = self.held_out_names[start : start + size]
+            rows: Any = self.held_out[start * h * w : (start + len(names)) * h * w]
+            yield rows.reshape(len(names), h, w, -1), names
+
+
+class Shelf(Protocol):
+    """Where embeddings wait until all images are read."""
+
+    first: int  # the number of the image to go on with; those before it are there already
+
+    def add(self, numbers: Rows, patches: PatchGrid) -> None:
+        """Take the embeddings (B, h, w, D) of the images with these ascending numbers."""
+
+    def good_images(self) -> GoodImages:
+        """Give what was taken, when no image follows."""
+
+
+class InMemory:
+    """One array for all images: those to choose from stand in front, those put aside behind.
+
+    So no second copy of the embeddings is ever made, whichever images turn out to be unreadable.
+    """
+
+    def __init__(self, names: Sequence[str], aside: frozenset[int]) -> None:
+        self.first = 0
+        self._names, self._aside = names, aside
+        self._array: PatchGrid | None = None
+        self._seen: list[int] = []
+        self._put_aside: list[int] = []
+
+    @property
+    def _behind(self) -> int:
+        """Where the images put aside begin."""
+        return len(self._names) - len(self._aside)
+
+    def add(self, numbers: Rows, patches: PatchGrid) -> None:
+        """Copy a batch into the array."""
+        if self._array is None:
+            self._array = np.empty((len(self._names), *patches.shape[1:]), np.float32)
+        for number, grid in zip(numbers.tolist(), patches, strict=True):
+            start, taken = (self._behind, self._put_aside) if number in self._aside else (0, self._seen)
+            self._array[start + len(taken)] = grid
+            taken.append(number)
+
+    def good_images(self) -> GoodImages:
+        """Give both parts of the array, as views."""
+        if self._array is None:
+            raise NoImagesError("no image came in at all. Point to a folder of images of good parts.")
+        _, h, w, width = self._array.shape
+        return GoodImages(
+            self._array[: len(self._seen)].reshape(-1, width),
+            self._array[self._behind : self._behind + len(self._put_aside)].reshape(-1, width),
+            tuple(self._names[number] for number in self._seen),
+            tuple(self._names[number] for number in self._put_aside),
+            (h, w),
+        )

@@ -1,0 +1,156 @@
+"""Greedy coreset, exact and fast: short vectors prove most pairs too far apart to matter."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf, log, nextafter, sqrt
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from patchcore_plugin.arrays import as_numpy
+from patchcore_plugin.errors import ConfigError, EmptyInputError, ShapeError
+from patchcore_plugin.samplers.how_many import HowFar, require_setting
+from patchcore_plugin.samplers.selection import Selection
+from patchcore_plugin.samplers.shells import Shells
+from patchcore_plugin.samplers.short_rows import ShortRows, Stored
+from patchcore_reference.checks import require_real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from patchcore_plugin.arrays import Embeddings, Rows
+
+_SHORT, _SHORT_OF_WIDE, _WIDE = 33, 65, 400  # widths of short vectors for embeddings below and from _WIDE on
+_STEPS = 1000  # in which progress towards a radius is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrunedGreedy(HowFar):
+    """Greedy k-center on the embeddings themselves: a random first row, then always the row farthest from those chosen.
+
+    The answer is that of the plain loop with distances measured by differences (in float32 for float32 embeddings). It
+    does not depend on threads, memory or on how the embeddings are stored.
+    """
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_setting(self.seed, "seed", least=0)
+
+    def select(
+        self,
+        embeddings: Embeddings | Stored,
+        progress: Callable[[int, int], None] | None = None,
+        memory: int | None = None,
+    ) -> Rows:
+        """Choose rows of (N, D), farthest first; see ``select_with_report``."""
+        return self.select_with_report(embeddings, progress=progress, memory=memory).rows
+
+    def select_with_report(
+        self,
+        embeddings: Embeddings | Stored,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        memory: int | None = None,
+    ) -> Selection:
+        """Choose rows, farthest first, and tell how well they cover and what it took.
+
+        Shapes: embeddings (N, D): an array, or anything with ``shape``, ``dtype``, ``len`` and ``[rows]`` such as an
+                ``EmbeddingStore`` -> rows int64 (M,), radii float64 (M,).
+        Order:  of selection; equally far rows by the lower row. A smaller number gives a prefix.
+        Raises: ShapeError, EmptyInputError, NonFiniteError; TooFewRowsError when ``count`` is larger than N;
+                ConfigError for ``megabytes`` of less than one row, or a ``memory`` that is no number of bytes.
+        Cost:   about O(N*D*r) time for short vectors of r values, then O(N*M*r) for a third of the pairs, and less than
+                1 % of the pairs on whole rows, on features of images; on rows without any structure up to O(N*M*D).
+                Memory beyond the embeddings: 4r + 16 bytes a row (r is made smaller to stay within ``memory``, and
+                short vectors go to a temporary file if that is not enough) and the chosen rows. ``progress`` hears
+                (done, all) after each of some hundred rounds, between which the call can be interrupted.
+        Source: Roth et al., CVPR 2022, arXiv:2106.08265, Eq. 4 and Algorithm 1; Gonzalez, 1985.
+        """
+        rows = _readable(embeddings)
+        if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int) or memory < 1):
+            raise ConfigError(f"memory is {memory!r}, but a whole number of bytes is needed, or None for no limit.")
+        total, width = rows.shape
+        most = self.at_most(total, width)
+        first = int(np.random.default_rng(self.seed).integers(total))
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "axes"):
+            table = ShortRows(
+                rows, _SHORT_OF_WIDE if width >= _WIDE else _SHORT, self._beside_the_bank(memory, rows, most)
+            )
+        with table:
+            with _timed(seconds, "short vectors"):
+                table.shorten()
+            with _timed(seconds, "picking"):
+                shells = Shells(table, most, first)
+                shells.grow(-1.0 if self.radius is None else _largest_square(self.radius), self._teller(progress, most))
+        if progress is not None:
+            progress(*(2 * (most if self.radius is None else _STEPS,)))
+        return Selection(shells.rows, shells.radii, _facts(shells, seconds))
+
+    def _beside_the_bank(self, memory: int | None, rows: Stored, most: int) -> int | None:
+        """What is left of the memory beside the chosen rows, which are needed whole; a radius may need few of them."""
+        if memory is None or self.radius is not None:
+            return memory
+        return max(memory // 4, memory - most * (rows.shape[1] + _SHORT_OF_WIDE) * rows.dtype.itemsize)
+
+    def _teller(self, progress: Callable[[int, int], None] | None, most: int) -> Callable[[int, float], None]:
+        """Count rows; or, towards a radius, equal steps of the logarithm, in which the radius falls steadily."""
+        start: list[float] = []
+
+        def tell(done: int, top: float) -> None:
+            if progress is None:
+                return
+            if self.radius is None:
+                progress(min(done, most), most)
+                return
+            start.append(top)
+            way = log(start[0] / self.radius**2) if start[0] > self.radius**2 else 1.0
+            gone = log(start[0] / top) / way
+            progress(min(_STEPS, int(_STEPS * gone)), _STEPS)
+
+        return tell
+
+
+def _largest_square(radius: float) -> float:
+    """The largest number whose root is at most ``radius``: rounding must not decide who lies within it."""
+    square = float(radius) ** 2
+    while sqrt(nextafter(square, inf)) <= radius:
+        square = nextafter(square, inf)
+    return square
+
+
+def _readable(embeddings: Any) -> Stored:
+    """Take arrays as they are, everything that can be one as an array, and stores as stores; refuse no rows at all."""
+    store = hasattr(embeddings, "__getitem__") and hasattr(embeddings, "dtype") and not hasattr(embeddings, "__array__")
+    rows = embeddings if store and not hasattr(embeddings, "__dlpack__") else as_numpy(embeddings, "embeddings")
+    if len(rows.shape) != 2:
+        raise ShapeError(f"embeddings have shape {rows.shape}, but one row per embedding, (rows, width), is needed.")
+    if 0 in rows.shape:
+        raise EmptyInputError(f"embeddings are empty: their shape is {rows.shape}. At least one row is needed.")
+    require_real(rows, "embeddings")
+    return cast("Stored", rows)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
+
+
+def _facts(shells: Shells, seconds: dict[str, float]) -> dict[str, Any]:
+    return {
+        "rows": len(shells.rows),
+        "batches": shells.rounds,
+        "radius": float(shells.radii[-1]),
+        "pairs": len(shells.known) * shells.done,
+        "shares of pairs": shells.shares(),
+        "width of short vectors": shells.table.law.width,
+        "short vectors on disk": not isinstance(shells.table.short, np.ndarray),
+        "seconds": seconds,
+    }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _BLOCK = BLOCK_VECTORS * VECTOR
 _TILE = 2048 // _BLOCK * _BLOCK  # bank rows at a time
 _GROUP = 12 * BLOCK_ROWS  # queries that read a block of them while it lies in the second-level cache
+_COLUMNS = 256  # of a block that meet all queries of a group while they lie in the first-level cache
 _EXTREME = np.float32(2.0**40)  # in units of the bound's scale, as in ``lower_bound``: squares stay inside float32
 _CENTRED = 2.1 * UNIT  # of a row's length: what centring may be off by
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
@@ -67,13 +68,16 @@ def _centre(rows, start, count, centre, scale, target, lanes):  # type: ignore[n
     width = rows.shape[1]
     squares = np.zeros(count)
     for panel in prange(-(-count // lanes)):
-        for row in range(panel * lanes, min(count, (panel + 1) * lanes)):
-            place = panel * lanes * width + row % lanes
-            for d in range(width):
-                value = (rows[start + row, d] - centre[d]) * scale
-                value = min(max(value, -_EXTREME), _EXTREME)
-                target[place + d * lanes] = value
-                squares[row] += np.float64(value) * np.float64(value)
+        for first in range(0, width, _COLUMNS):
+            last = min(width, first + _COLUMNS)
+            for row in range(panel * lanes, min(count, (panel + 1) * lanes)):
+                place, total = panel * lanes * width + row % lanes, np.float32(0)
+                for d in range(first, last):
+                    value = (rows[start + row, d] - centre[d]) * scale
+                    value = min(max(value, -_EXTREME), _EXTREME)
+                    target[place + d * lanes] = value
+                    total += value * value
+                squares[row] += total
     return squares
 
 
@@ -96,10 +100,16 @@ def _scan(queries, bank, left, panels, halves, lengths, scale, start, threads, b
 def _multiply(left, first, last, panels, width, halves, tile, bounds):  # type: ignore[no-untyped-def]
     """Write ``half(row) - query * row`` for a group of queries and a tile of rows."""
     for row in range(0, tile, _BLOCK):
-        for q in range(first, last, BLOCK_ROWS):
-            place = (q - first) * tile + row
-            task = Product(q * width, width, width, row * width, width * VECTOR, row, 0, place, tile)
-            product_block(left, panels, halves, bounds, task)  # type: ignore[call-arg]  # Numba adds one
+        for d in range(0, width, _COLUMNS):
+            run, panel = min(_COLUMNS, width - d), row * width + d * VECTOR
+            for q in range(first, last, BLOCK_ROWS):
+                place = (q - first) * tile + row
+                if d == 0:
+                    task = Product(q * width, width, run, panel, width * VECTOR, row, 0, place, tile)
+                    product_block(left, panels, halves, bounds, task)  # type: ignore[call-arg]  # Numba adds one
+                else:
+                    task = Product(q * width + d, width, run, panel, width * VECTOR, place, tile, place, tile)
+                    product_block(left, panels, bounds, bounds, task)  # type: ignore[call-arg]
 
 
 @njit(cache=True)

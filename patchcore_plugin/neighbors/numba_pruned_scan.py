@@ -33,11 +33,9 @@ from patchcore_reference.numba_kernels import one_at_a_time
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from patchcore_plugin.arrays import Embeddings
     from patchcore_plugin.neighbors.numba_best_rows import Best
-    from patchcore_plugin.neighbors.numba_margin import Scale
     from patchcore_plugin.neighbors.numba_shortening import Asked
-    from patchcore_plugin.neighbors.short_bank import ShortRows
+    from patchcore_plugin.neighbors.short_bank import ShortBank
 
 _BLOCK = BLOCK_VECTORS * VECTOR
 _TILE = 16_384 // _BLOCK * _BLOCK  # bank rows whose bounds, for a group of queries, fit a second-level cache: 1 MiB
@@ -51,33 +49,30 @@ class Budget(NamedTuple):
     longer: float
 
 
-def scan(
-    asked: Asked, bank: Embeddings, short: ShortRows, scale: Scale, budget: Budget, first: int, last: int,
-    best: Best, given_up: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
-    """Find the best rows for queries ``first`` .. ``last``; ``first`` is a multiple of GROUP.
+def scan(asked: Asked, bank: ShortBank, budget: Budget, best: Best, given_up: npt.NDArray[np.bool_]) -> None:
+    """Find the best rows of queries.
 
-    Shapes: ``asked`` of Q queries, bank (M, D), ``best`` of Q queries and given_up (Q,), which are written. What is
-            known of a query that was given up is right, but not complete.
+    Shapes: ``asked`` and ``best`` of Q queries and given_up (Q,); the last two are written. What is known of a query
+            that was given up is right, but not complete.
     """
     with one_at_a_time:
-        _scan(asked, bank, short, scale, budget, first, last, get_num_threads(), best, given_up)
+        _scan(asked, bank.rows, bank.short, bank.scale, budget, get_num_threads(), best, given_up)
 
 
 @njit(cache=True, parallel=True)
-def _scan(asked, bank, short, scale, budget, first, last, threads, best, given_up):  # type: ignore[no-untyped-def]
+def _scan(asked, bank, short, scale, budget, threads, best, given_up):  # type: ignore[no-untyped-def]
     tile = min(_TILE, short.halves.size)
     all_bounds = np.empty((threads, GROUP * tile), dtype=np.float32)
     all_found = np.empty((threads, tile), dtype=np.int32)
     all_longer = np.empty((threads, tile), dtype=np.float32)
-    for group in prange((last - first + GROUP - 1) // GROUP):
+    for group in prange(len(asked.negated) // GROUP):
         thread = get_thread_id()  # type: ignore[no-untyped-call]
         bounds, found, longer = all_bounds[thread], all_found[thread], all_longer[thread]
-        head = first + group * GROUP
+        head = group * GROUP
         for start in range(0, short.halves.size, tile):
             count = min(tile, short.halves.size - start)
             _multiply(asked.negated, head, short, start, count, bounds, tile)
-            for q in range(head, min(last, head + GROUP)):
+            for q in range(head, min(len(given_up), head + GROUP)):
                 place = (q - head) * tile
                 if start == 0:
                     begin(asked.rows, q, q > head, bank, bounds, place, count, best)

@@ -84,18 +84,17 @@ def _search(queries: Embeddings, bank: ShortBank, best: Best) -> None:
 
 
 def _budget(width: int) -> Budget:
-    """What a query may keep before products of whole rows are faster: a longer vector costs as much as 2,500 values."""
-    return Budget(max(0.1, width / 2500), 0.04)
+    """What a query may keep before whole products are clearly faster; one longer vector costs like 2,500 values."""
+    return Budget(max(0.3, width / 2500), 0.1)
 
 
 def _prune(queries: Embeddings, bank: ShortBank, best: Best, budget: Budget) -> Rows:
     """Answer what the budget allows; return the queries that are left. The first ones decide whether to go on."""
-    asked, scale = shorten_queries(queries, bank), bank.scale
     given_up = np.zeros(len(queries), dtype=np.bool_)
-    probe = min(_PROBE, len(queries))
-    scan(asked, bank.rows, bank.short, scale, budget, 0, probe, best, given_up)
-    if 2 * np.count_nonzero(given_up[:probe]) > probe:
-        given_up[probe:] = True
-    else:
-        scan(asked, bank.rows, bank.short, scale, budget, probe, len(queries), best, given_up)
+    for part in (slice(0, _PROBE), slice(_PROBE, None)):
+        if 2 * np.count_nonzero(given_up[:_PROBE]) > _PROBE:
+            given_up[part] = True
+        elif len(queries[part]):
+            asked = shorten_queries(queries[part], bank)
+            scan(asked, bank, budget, Best(best.squares[part], best.rows[part]), given_up[part])
     return np.flatnonzero(given_up)

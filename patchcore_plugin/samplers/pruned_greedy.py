@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from patchcore_plugin.arrays import Embeddings, Rows
 
-_SHORT, _SHORT_OF_WIDE, _WIDE = 33, 65, 400  # widths of short vectors for embeddings below and from _WIDE on
+_SHORT = 49  # width of short vectors: 48 coordinates fill whole panels, and the tail
 _STEPS = 1000  # in which progress towards a radius is told
 
 
@@ -79,9 +79,7 @@ class PrunedGreedy(HowFar):
         first = int(np.random.default_rng(self.seed).integers(total))
         seconds: dict[str, float] = {}
         with _timed(seconds, "axes"):
-            table = ShortRows(
-                rows, _SHORT_OF_WIDE if width >= _WIDE else _SHORT, self._beside_the_bank(memory, rows, most)
-            )
+            table = ShortRows(rows, _SHORT, self._beside_the_bank(memory, rows, most))
         with table:
             with _timed(seconds, "short vectors"):
                 table.shorten()
@@ -96,7 +94,7 @@ class PrunedGreedy(HowFar):
         """What is left of the memory beside the chosen rows, which are needed whole; a radius may need few of them."""
         if memory is None or self.radius is not None:
             return memory
-        return max(memory // 4, memory - most * (rows.shape[1] + _SHORT_OF_WIDE) * rows.dtype.itemsize)
+        return max(memory // 4, memory - most * (rows.shape[1] + _SHORT) * rows.dtype.itemsize)
 
     def _teller(self, progress: Callable[[int, int], None] | None, most: int) -> Callable[[int, float], None]:
         """Count rows; or, towards a radius, equal steps of the logarithm, in which the radius falls steadily."""

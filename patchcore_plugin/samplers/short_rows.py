@@ -13,6 +13,7 @@ from patchcore_plugin.embedding_store import EmbeddingStore
 from patchcore_plugin.errors import NonFiniteError
 from patchcore_plugin.lower_bound import LowerBound, fit_lower_bound, without_turning
 from patchcore_plugin.samplers.numba_pruning import Rows
+from patchcore_plugin.samplers.numba_shortening import Shortener
 from patchcore_reference.checks import require_finite
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ShortRows:
         self.embeddings = embeddings
         self._folder: TemporaryDirectory[str] | None = None
         self.law = _fit(embeddings, self._fitting_width(width, memory), self._roomy(memory))
+        self._shortener = Shortener(self.law)
         self.dtype = _measuring_type(embeddings.dtype, self.law)
         self.norms = np.empty(len(embeddings), dtype=np.float32)
         self.slack = np.empty(len(embeddings), dtype=np.float32)
@@ -107,7 +109,7 @@ class ShortRows:
 
     def _shorten(self, block: slice) -> npt.NDArray[np.float32]:
         try:
-            return self.law.shorten(self.embeddings[block])
+            return self._shortener.shorten(self.embeddings[block])
         except NonFiniteError:
             if isinstance(self.embeddings, np.ndarray):
                 require_finite(self.embeddings, "embeddings")  # says where among all rows

@@ -22,7 +22,7 @@ from patchcore_plugin.samplers.pruned_greedy import PrunedGreedy
 from patchcore_reference.coreset import coverage_radii
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from certificates import FLOAT32, require_farthest_first  # noqa: E402 - lies one folder up
+from certificates import FLOAT32, require_farthest_first
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of what anomalib itself imports

@@ -1,8 +1,8 @@
 """Embeddings of real photographs for benchmarks: three networks joined, 1,312 values a patch.
 
 EfficientNet-Lite 0, 1 and 2, blocks 2 to 5 of each, images of 224 x 224 pixels, means of 3 x 3 cells, all on the
-28 x 28 grid; computed once, then read from a temporary file. By default the photographs are the solar cells of elpv-dataset, which anybody can install; ``--images FOLDER``
-takes any others.
+28 x 28 grid; computed once, then read from a temporary file. By default the photographs are the solar cells of
+elpv-dataset, which anybody can install; ``--images FOLDER`` takes any others.
 """
 
 from __future__ import annotations

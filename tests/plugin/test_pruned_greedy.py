@@ -156,7 +156,7 @@ def test_rows_are_read_in_pieces_that_fit_the_memory():
     assert rows.most * 400 < 400_000
     roomy = PrunedGreedy(keep=0.05).select_with_report(rows, memory=600_000)
     assert not roomy.facts["short vectors on disk"]
-    assert roomy.facts["width of short vectors"] < found.facts["width of short vectors"] == 33
+    assert roomy.facts["width of short vectors"] < found.facts["width of short vectors"] == 49
 
 
 def test_short_vectors_leave_nothing_on_the_disk(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format docs benchmark clean
+.PHONY: demo test lint format docs benchmark clean clean-kernels
 
 demo: .venv/installed-demo
 	$(BIN)/patchcore demo --out demo-out
@@ -28,6 +28,10 @@ benchmark: .venv/installed-test,anomalib,faiss
 
 clean:
 	rm -rf .venv demo-out dist build site
+
+# Numba recompiles a function when its own file changes, not when a helper in another file does.
+clean-kernels:
+	find patchcore_plugin reference -name '*.nb[ci]' -delete
 
 .venv/installed-%: pyproject.toml
 	$(PYTHON) -m venv .venv

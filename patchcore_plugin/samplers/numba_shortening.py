@@ -1,7 +1,7 @@
 """Rows made short on the cores that pick them: a compiled twin of ``LowerBound.shorten``, within its slack too.
 
-One library at a time then keeps the cores busy; a BLAS whose threads wait for each other loses most of its speed as soon
-as anything else runs.
+One library at a time then keeps the cores busy; a BLAS whose threads wait for each other loses most of its speed as
+soon as anything else runs.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ def test_embeddings_of_another_fit_are_refused_and_stay(parts, tmp_path):
 
 
 def test_a_budget_that_is_too_small_for_the_sampler_names_another_one(parts, tmp_path):
-    refused = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL, "--set", "memory.budget=64 MiB")
+    greedy = ["--set", "sampler.name=numba-greedy", "--set", "memory.budget=64 MiB"]
+    refused = patchcore("fit", parts / "good", "--out", tmp_path / "m", *SMALL, *greedy)
     assert refused.exit_code == 2
     assert "pruned-greedy" in refused.output
     assert os.listdir(tmp_path) == []

@@ -43,8 +43,8 @@ def test_the_default_preset_is_what_the_documentation_promises():
     assert {kind: part.name for kind, part in settings.parts().items()} == {
         "extractor": "numba-cnn",
         "aggregator": "local-mean",
-        "sampler": "numba-greedy",
-        "neighbors": "numba-exact",
+        "sampler": "pruned-greedy",
+        "neighbors": "pruned-exact",
     }
     assert settings.images == ImageSettings(
         size=(224, 224), crop=None, mean=(0.5,) * 3, std=(0.5,) * 3, white_level=None
@@ -130,7 +130,7 @@ def test_an_option_given_together_with_the_new_name_must_be_one_of_its_own():
 
 
 def test_the_same_part_named_again_keeps_its_options():
-    assert load_settings({"sampler": {"name": "numba-greedy"}}) == load_settings()
+    assert load_settings({"sampler": {"name": "pruned-greedy"}}) == load_settings()
 
 
 def test_single_values_are_laid_over_the_file():
@@ -259,7 +259,7 @@ def test_values_from_python_become_plain_so_that_they_can_be_saved():
     settings = load_settings({"images": {"size": size}, "sampler": {"keep": np.float64(0.5), "folder": Path("a")}})
     assert settings.images.size == (96, 128)
     assert json.loads(json.dumps(settings.to_dict()))["sampler"] == {
-        "name": "numba-greedy", "keep": 0.5, "seed": 0, "folder": "a",
+        "name": "pruned-greedy", "keep": 0.5, "seed": 0, "folder": "a",
     }  # fmt: skip
 
 

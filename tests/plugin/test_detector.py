@@ -64,7 +64,13 @@ def test_a_half_precision_bank_is_saved_bit_for_bit_and_half_the_size(fitted, go
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "swap", ["extractor.name=numpy-cnn", "neighbors.name=numpy-exact", "sampler.name=numpy-greedy"]
+    "swap",
+    [
+        "extractor.name=numpy-cnn",
+        "neighbors.name=numpy-exact",
+        "sampler.name=numpy-greedy",
+        "sampler.name=numba-greedy",
+    ],
 )
 def test_one_word_swaps_a_part_and_the_scores_stay(good, bad, swap):
     few = ["calibration.holdout=0", "sampler.keep=0.2", "images.size=64"]
@@ -201,7 +207,8 @@ def test_a_bank_made_with_other_weights_is_refused(fitted, tmp_path):
 def test_a_saved_model_does_not_change_with_later_defaults(fitted, tmp_path):
     fitted.save(tmp_path / "m")
     sampler = read_bank(tmp_path / "m").settings["sampler"]
-    assert sampler == {"name": "numba-greedy", "keep": 0.05, "count": None, "seed": 0, "projection_width": None}
+    unused = {"count": None, "megabytes": None, "radius": None}
+    assert sampler == {"name": "pruned-greedy", "keep": 0.05, "seed": 0, **unused}
 
 
 def test_an_empty_folder_is_refused(tmp_path):

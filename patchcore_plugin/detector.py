@@ -150,10 +150,13 @@ class PatchCore:
         """
         size = self.settings.images.crop or self.settings.images.size
         progress(COMPILING, 0, 3)
-        patches = self.parts.embed(np.zeros((1, 3, *size), np.float32))
+        noise = np.random.default_rng(0)
+        patches = self.parts.embed(noise.standard_normal((1, 3, *size)).astype(np.float32))
         progress(COMPILING, 1, 3)
         rows = patches.reshape(-1, patches.shape[-1])
         self.parts.neighbors.build(rows).query(rows, k=1)
+        bank, queries = noise.standard_normal((2, *rows.shape)).astype(np.float32)
+        self.parts.neighbors.build(bank).query(queries, k=1)  # rows without structure may be searched in another way
         progress(COMPILING, 2, 3)
         if self._scorer is None:
             with suppress(TooFewRowsError):  # asked for more rows than one image has: it compiles when it is used

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,3 +233,25 @@ def test_a_misspelt_option_is_refused_before_anything_is_read():
 def test_a_misspelt_part_is_refused_with_the_ones_that_exist():
     with pytest.raises(UnknownComponentError, match="numba-greedy"):
         PatchCore.from_config({"sampler": {"name": "numba-gredy"}})
+
+
+NOTHING_COMPILES_AFTER_WARMING_UP = """
+import os, pathlib
+from patchcore_plugin import PatchCore
+from solar_cells import cells
+compiled = lambda: len(list(pathlib.Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbc")))
+detector = PatchCore()
+detector.warm_up()
+warm = compiled()
+detector.fit(cells(0.0, 20)).score(cells(1.0, 10))
+print(warm, compiled())
+"""
+
+
+@pytest.mark.long
+def test_after_warming_up_nothing_is_left_to_compile(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", NOTHING_COMPILES_AFTER_WARMING_UP]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    warm, afterwards = map(int, run.stdout.split())
+    assert 0 < warm == afterwards

@@ -154,9 +154,9 @@ class PatchCore:
         patches = self.parts.embed(noise.standard_normal((1, 3, *size)).astype(np.float32))
         progress(COMPILING, 1, 3)
         rows = patches.reshape(-1, patches.shape[-1])
-        self.parts.neighbors.build(rows).query(rows, k=1)
-        bank, queries = noise.standard_normal((2, *rows.shape)).astype(np.float32)
-        self.parts.neighbors.build(bank).query(queries, k=1)  # rows without structure may be searched in another way
+        structureless, queries = noise.standard_normal((2, *rows.shape)).astype(np.float32)
+        for bank in (rows, rows[:64], structureless):  # a search may go another way in each of them
+            self.parts.neighbors.build(bank).query(queries if bank is structureless else rows, k=1)
         progress(COMPILING, 2, 3)
         if self._scorer is None:
             with suppress(TooFewRowsError):  # asked for more rows than one image has: it compiles when it is used

@@ -66,7 +66,7 @@ def test_a_sampler_that_gets_slower_with_the_square_of_the_rows_is_planned_so(go
     monkeypatch.setattr(planning.time, "perf_counter", lambda: float(next(clock)))
     sample = np.ones((400, 4), np.float32)
     sizes = planning.FitSizes(images=40, held_out=0, grid=(10, 10), width=4, bank_rows=400)
-    _, seconds = planning._chosen_sample(sample, small(), sizes)
+    _, seconds = planning._chosen_sample(sample, small("sampler.name=random"), sizes)  # which asks for no time itself
     assert seconds == pytest.approx(16 * 100)
 
 
@@ -93,7 +93,7 @@ def test_what_will_not_fit_in_memory_is_warned_of(good, monkeypatch):
 
 
 def test_a_budget_that_the_sampler_cannot_keep_is_warned_of(good):
-    plan = plan_fit(good, small("memory.budget=20 MiB"), model=MODEL)
+    plan = plan_fit(good, small("memory.budget=20 MiB", "sampler.name=numba-greedy"), model=MODEL)
     assert any("pruned-greedy" in warning for warning in plan.warnings)
 
 

@@ -68,6 +68,9 @@ class CoresetSampler(Protocol):
         Shapes: embeddings float (N, D) -> int64 (M,), 1 <= M <= N.
         Laws:   distinct row numbers in order of selection, also where rows are equal; never copies of the rows, since
                 the origin of each row (image, y, x) must survive. A fraction ``keep`` means max(1, round(keep * N)).
+        May:    take ``progress``, called with (done, count) now and then; and ``memory``, the bytes it may use beside
+                the embeddings. A sampler with ``memory`` gets an ``EmbeddingStore`` where the rows are on disk. One
+                with ``select_with_report`` answers a ``samplers.selection.Selection``, told at the end of a fit.
         """
 
 

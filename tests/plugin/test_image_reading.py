@@ -10,24 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_up_images import colours, ramp, save
 from PIL import Image
 
 from patchcore_plugin import image_reading
 from patchcore_plugin.errors import ImageError
 from patchcore_plugin.images import read_image
-
-
-def ramp(height, width, dtype=np.uint8, top=255):
-    return np.linspace(0, top, height * width).reshape(height, width).astype(dtype)
-
-
-def colours(height=6, width=4):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def save(array, path, **options):
-    Image.fromarray(array).save(path, **options)
-    return path
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])

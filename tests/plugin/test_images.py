@@ -1,41 +1,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_images import Plain, colours, ramp, save
 from PIL import Image
 
 from patchcore_plugin.errors import ConfigError, EmptyInputError, ImageError, NoImagesError, NonFiniteError, ShapeError
 from patchcore_plugin.images import iterate, load, prepare
-
-
-@dataclass(frozen=True)
-class Plain:
-    """Settings that leave values in 0..1."""
-
-    size: tuple[int, int] = (8, 8)
-    crop: tuple[int, int] | None = None
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    white_level: float | None = None
-
-
-def ramp(height, width, dtype=np.uint8, top=255):
-    return np.linspace(0, top, height * width).reshape(height, width).astype(dtype)
-
-
-def colours(height=6, width=4):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def save(array, path, **options):
-    Image.fromarray(array).save(path, **options)
-    return path
 
 
 def folder_of_mixed_images(tmp_path):

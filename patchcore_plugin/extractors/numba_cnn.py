@@ -1,4 +1,4 @@
-"""The reference's backbones compiled for the CPU: the default extractor, several times as fast, without torch."""
+"""The reference's backbones compiled for the CPU: the default extractor, which needs no torch."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_reports import labelled, report
 
 from patchcore_plugin.report.findings import (
     Counts,
@@ -13,19 +14,7 @@ from patchcore_plugin.report.findings import (
     per_hundred,
     rank,
 )
-from patchcore_plugin.report.report_data import Entry, ReportData
-
-
-def report(entries, **more):
-    return ReportData(**{"title": "Cells", "intro": "Some cells.", "entries": entries, "scale": (0.0, 10.0)} | more)
-
-
-def labelled(bad, good, **more):
-    return report(
-        [Entry(name=f"bad/{score}.png", score=score, label=True) for score in bad]
-        + [Entry(name=f"good/{score}.png", score=score, label=False) for score in good],
-        **more,
-    )
+from patchcore_plugin.report.report_data import Entry
 
 
 def test_ranks_go_from_the_most_suspicious_down_and_ties_keep_their_order():

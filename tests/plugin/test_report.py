@@ -7,24 +7,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from made_up_reports import labelled, report
 from PIL import Image
 
 from patchcore_plugin.errors import EmptyInputError, InputError, MissingLibraryError, NonFiniteError
-from patchcore_plugin.report.page import Entry, ReportData, render_page, write_page
+from patchcore_plugin.report.page import Entry, render_page, write_page
 
 PICTURE = np.full((20, 30, 3), 90, np.uint8)
-
-
-def report(entries, **more):
-    return ReportData(**{"title": "Cells", "intro": "Some cells.", "entries": entries, "scale": (0.0, 10.0)} | more)
-
-
-def labelled(bad, good, **more):
-    return report(
-        [Entry(name=f"bad/{score}.png", score=score, label=True) for score in bad]
-        + [Entry(name=f"good/{score}.png", score=score, label=False) for score in good],
-        **more,
-    )
 
 
 class Page(HTMLParser):

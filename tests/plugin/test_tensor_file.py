@@ -15,18 +15,10 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch_files import LAYOUTS, SMALL, saved
 
 from patchcore_plugin.errors import WeightsError
 from patchcore_plugin.tensor_file import as_float32, tensors_in
-
-LAYOUTS = pytest.mark.parametrize("archive", [True, False], ids=["archive", "old"])
-SMALL = {"conv.weight": torch.arange(24.0).reshape(2, 3, 2, 2), "norm.bias": torch.tensor([0.5, -1.5])}
-
-
-def saved(value, *, archive=True, protocol=2):
-    stream = io.BytesIO()
-    torch.save(value, stream, _use_new_zipfile_serialization=archive, pickle_protocol=protocol)
-    return stream.getvalue()
 
 
 def assert_same_tensors(found, wanted):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import subprocess
 import sys
 
@@ -13,19 +12,11 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
+from torch_files import LAYOUTS, SMALL, saved
 
 from patchcore_plugin import weights
 from patchcore_plugin.errors import InputError, WeightsError
 from patchcore_plugin.weights import load_weights
-
-LAYOUTS = pytest.mark.parametrize("archive", [True, False], ids=["archive", "old"])
-SMALL = {"conv.weight": torch.arange(24.0).reshape(2, 3, 2, 2), "norm.bias": torch.tensor([0.5, -1.5])}
-
-
-def saved(value, *, archive=True, protocol=2):
-    stream = io.BytesIO()
-    torch.save(value, stream, _use_new_zipfile_serialization=archive, pickle_protocol=protocol)
-    return stream.getvalue()
 
 
 def package_file(number):

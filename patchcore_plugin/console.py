@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from patchcore_plugin.errors import ConfigError, PatchCoreError
+from patchcore_plugin.interrupts import interrupts_heard
 from patchcore_plugin.progress import TimeLeft, duration
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Bars:
 def explained() -> Iterator[None]:
     """Turn expected failures into a message and an exit code: 2 for a setting to correct, 1 for all else."""
     try:
-        yield
+        with interrupts_heard():
+            yield
     except KeyboardInterrupt:
         err.print("[bold red]Interrupted.[/] Files that were complete are kept; nothing half-written is left.")
         raise typer.Exit(1) from None

@@ -193,7 +193,8 @@ def test_a_file_that_is_no_image_is_named_unless_skipping_was_asked_for(parts, t
 
 
 @pytest.mark.long
-def test_ctrl_c_leaves_no_half_written_file(parts, tmp_path):
+@pytest.mark.parametrize("seconds", [2.5, 4.0, 5.5])
+def test_ctrl_c_leaves_no_half_written_file(parts, tmp_path, seconds):
     everything = ["--set", "sampler.keep=0.9", "--set", "images.size=224"]
     command = [sys.executable, "-c", "from patchcore_plugin.cli import main; main()"]
     run = subprocess.Popen(
@@ -201,11 +202,12 @@ def test_ctrl_c_leaves_no_half_written_file(parts, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")},  # it is compiling most of the time
     )
-    time.sleep(5)
+    time.sleep(seconds)
     run.send_signal(signal.SIGINT)
     _, complaint = run.communicate(timeout=60)
     assert run.returncode == 1, complaint
     assert "Traceback" not in complaint
     assert "Interrupted" in complaint
-    assert os.listdir(tmp_path) == []
+    assert set(os.listdir(tmp_path)) <= {"compiled"}

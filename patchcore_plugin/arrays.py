@@ -18,15 +18,18 @@ Distances: TypeAlias = npt.NDArray[np.floating[Any]]  # Euclidean, never squared
 
 
 def as_numpy(array: Any, name: str = "array") -> npt.NDArray[Any]:
-    """Take any CPU array without copying it, where that is possible.
+    """Take any array, without copying it where that is possible.
 
-    Arrays with ``__dlpack__`` (torch, JAX, CuPy on the host ...) share their memory; lists are converted.
+    Arrays on the host with ``__dlpack__`` (torch, JAX ...) share their memory; torch tensors on a GPU are copied to the
+    host; lists are converted.
 
-    Raises: ShapeError when the array lives on another device or is no array at all.
+    Raises: ShapeError when the array lives on another device, has gradients, or is no array at all.
     """
     if isinstance(array, np.ndarray):
         return array
     try:
+        if getattr(getattr(array, "device", None), "type", "cpu") != "cpu":  # so torch names its devices
+            array = array.cpu()
         return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
     except (BufferError, RuntimeError, TypeError, ValueError) as problem:
         raise ShapeError(

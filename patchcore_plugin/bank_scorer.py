@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.calibration import Calibration
 from patchcore_plugin.errors import WidthMismatchError
 from patchcore_plugin.scores import Scores
@@ -59,7 +60,8 @@ class BankScorer:
                 "Score with the extractor and aggregator the bank was fitted with, or fit again."
             )
         distances, rows = self.index.query(patches.reshape(-1, width), k=1)
-        distances, rows = np.asarray(distances).reshape(grid), np.asarray(rows, dtype=np.int64).reshape(grid)
+        distances = as_numpy(distances, "distances").reshape(grid)
+        rows = as_numpy(rows, "rows").astype(np.int64, copy=False).reshape(grid)
         image = [self._image_score(*one) for one in zip(patches, distances, rows, strict=True)]
         return Scores(
             names=tuple(names),
@@ -80,5 +82,6 @@ class BankScorer:
             return farthest
         bank = self.bank.embeddings
         _, near = self.index.query(bank[rows.ravel()[patch]][None].astype(np.float32), k=around)
-        differences = bank[np.asarray(near)[0]].astype(np.float64) - patches.reshape(-1, self.bank.width)[patch]
+        worst = as_numpy(patches.reshape(-1, self.bank.width)[patch], "patch")
+        differences = bank[as_numpy(near, "rows")[0]].astype(np.float64) - worst
         return reweighted(farthest, np.linalg.norm(differences, axis=1))

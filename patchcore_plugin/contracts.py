@@ -4,7 +4,8 @@ The contracts are protocols: a class that has the methods is a part, nobody has 
 
 * A part is a frozen value: settings in the constructor, data never. Randomness is a ``seed`` field.
 * Inputs are never changed, and may be read-only, strided or of any floating dtype.
-* A part takes any array that has ``__dlpack__`` on the CPU and returns its own kind (NumPy parts return NumPy).
+* A part takes any array that has ``__dlpack__`` and returns its own kind: NumPy parts return NumPy, torch parts return
+  tensors on their device. On the CPU nothing is copied in between, and a chain of torch parts never leaves its device.
 * Bad input (wrong number of axes, other width, NaN or infinity, nothing at all, k > M) raises a ``ValueError`` from
   ``patchcore_plugin.errors`` before any state changes.
 * The same settings and the same input give the same answer, whatever was computed before and on however many threads.

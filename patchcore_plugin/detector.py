@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.bank_file import read_bank, write_bank
 from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.config import Settings, load_settings
@@ -81,7 +82,7 @@ class PatchCore:
                 left = Budget(self.settings.memory.budget).left()
                 rows, facts = self.parts.select(good.embeddings, partial(progress, PICKING), left)
                 bank = MemoryBank(
-                    embeddings=good.embeddings[rows].astype(self.settings.scoring.bank_dtype, copy=False),
+                    embeddings=as_numpy(good.embeddings[rows]).astype(self.settings.scoring.bank_dtype, copy=False),
                     origins=origins_of(rows, len(good.names), good.grid),
                     image_names=good.names,
                     grid=good.grid,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.atomic_file import replacing
 from patchcore_plugin.disk_space import require_space
 from patchcore_plugin.embedding_store import EmbeddingStore
@@ -110,7 +111,7 @@ class FitStore:
         put_aside = np.array([number in self._aside for number in numbers.tolist()])
         for store, chosen in ((self._remembered, ~put_aside), (self._held_out, put_aside)):
             if chosen.any():
-                store.append(patches[chosen].reshape(-1, self._manifest.width))
+                store.append(as_numpy(patches, "patches")[chosen].reshape(-1, self._manifest.width))
         self._note_missing(numbers.tolist(), int(numbers[-1]) + 1)
         if time.monotonic() - self._synced >= SECONDS_BETWEEN_SYNCS:
             self._sync()

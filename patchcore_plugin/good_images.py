@@ -50,10 +50,17 @@ class Shelf(Protocol):
         """Give what was taken, when no image follows."""
 
 
+def _room_for(images: int, patches: PatchGrid) -> PatchGrid:
+    """Allocate what ``images`` images take: as an array, or as a tensor on the device where theirs are."""
+    shape = (images, *patches.shape[1:])
+    return patches.new_empty(shape) if hasattr(patches, "new_empty") else np.empty(shape, np.float32)
+
+
 class InMemory:
     """One array for all images: those to choose from stand in front, those put aside behind.
 
-    So no second copy of the embeddings is ever made, whichever images turn out to be unreadable.
+    So no second copy of the embeddings is ever made, whichever images turn out to be unreadable. Tensors stay on their
+    device.
     """
 
     def __init__(self, names: Sequence[str], aside: frozenset[int]) -> None:
@@ -71,7 +78,7 @@ class InMemory:
     def add(self, numbers: Rows, patches: PatchGrid) -> None:
         """Copy a batch into the array."""
         if self._array is None:
-            self._array = np.empty((len(self._names), *patches.shape[1:]), np.float32)
+            self._array = _room_for(len(self._names), patches)
         for number, grid in zip(numbers.tolist(), patches, strict=True):
             start, taken = (self._behind, self._put_aside) if number in self._aside else (0, self._seen)
             self._array[start + len(taken)] = grid

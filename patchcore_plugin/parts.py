@@ -6,9 +6,8 @@ import inspect
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from patchcore_plugin import components
+from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.config import Settings
 
 if TYPE_CHECKING:
@@ -44,9 +43,10 @@ class Parts:
         select = getattr(sampler, "select_with_report", sampler.select)
         taken = inspect.signature(select).parameters
         offered = {"progress": progress, "memory": memory}
-        rows = embeddings if "memory" in taken or isinstance(embeddings, np.ndarray) else embeddings[:]
+        rows = embeddings if "memory" in taken or hasattr(embeddings, "__dlpack__") else embeddings[:]
         chosen = select(rows, **{name: value for name, value in offered.items() if name in taken})
-        return (chosen.rows, dict(chosen.facts)) if hasattr(chosen, "facts") else (chosen, {})
+        rows, facts = (chosen.rows, dict(chosen.facts)) if hasattr(chosen, "facts") else (chosen, {})
+        return as_numpy(rows, "chosen rows"), facts
 
     def resolved(self, settings: Settings) -> dict[str, Any]:
         """Return the settings with every option of the parts written out, so that later defaults change nothing.

@@ -1,0 +1,159 @@
+"""The engine: runs the laws of a kind on one part, each in isolation, and says what became of each."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from patchcore_conformance.context import Context
+from patchcore_conformance.profiles import profile_named
+from patchcore_conformance.registry import laws_of
+from patchcore_conformance.report import Report
+from patchcore_conformance.result import Result
+from patchcore_conformance.subject import Subject
+from patchcore_conformance.verdicts import Verdict
+from patchcore_conformance.violation import Inconclusive, KitError, Missing, Violation
+from patchcore_conformance.watched import Record, SabotagedTap, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from patchcore_conformance.claims import Claims
+    from patchcore_conformance.expected import Expectations
+    from patchcore_conformance.law import Law
+    from patchcore_conformance.profiles import Profile
+
+_KILLERS_OF_LATER_LAWS = {Verdict.FAIL, Verdict.ERROR, Verdict.BLOCKED, Verdict.XFAIL}
+
+
+def run(
+    kind: str,
+    make: Callable[..., Any],
+    claims: Mapping[str, Any] | Claims | None = None,
+    *,
+    profile: str = "quick",
+    seed: int = 0,
+    only: Iterable[str] | None = None,
+    expect: Expectations | None = None,
+) -> Report:
+    """Judge a part.
+
+    Args:   kind:    "sampler", "neighbors", "extractor", "aggregator", "scores", "maps", "plugin" or "pipeline".
+            make:    returns a fresh part for the options given by keyword.
+            claims:  what the part promises; without, the contract's plain reading of its kind.
+            only:    ids of the laws to check; all of the kind otherwise. Laws that these build on are not added.
+            expect:  failures that are known, with reasons.
+    Raises: KitError for an unknown kind, claim, level, profile or law. Whatever the part does ends in the report.
+    Cost:   the quick profile takes a few seconds for a part of ordinary speed.
+    """
+    return judge(Subject.of(kind, make, claims), profile=profile, seed=seed, only=only, expect=expect)
+
+
+def judge(
+    subject: Subject,
+    *,
+    profile: str = "quick",
+    seed: int = 0,
+    only: Iterable[str] | None = None,
+    expect: Expectations | None = None,
+) -> Report:
+    """Judge a subject like ``run`` does."""
+    thoroughness = profile_named(profile)
+    laws = _chosen(subject.kind, only)
+    results: dict[str, Result] = {}
+    for law in laws:
+        if law.profile.rank <= thoroughness.rank:
+            known = expect is not None and law.id in expect.ids
+            results[law.id] = check(law, subject, thoroughness, seed, results, shrinking=not known)
+    judged = list(results.values())
+    if expect is not None:
+        judged = expect.applied_to(judged, laws)
+    return Report.of(subject, judged, laws, thoroughness, seed)
+
+
+def check(
+    law: Law,
+    subject: Subject,
+    profile: Profile,
+    seed: int,
+    before: Mapping[str, Result],
+    *,
+    shrinking: bool = True,
+) -> Result:
+    """Run one law's check, and on a PASS prove that it could have failed."""
+    result = Result(law.id, law.kind, Verdict.NOT_CLAIMED, f"needs the promise: {law.promise}")
+    if not law.applies(subject.claims):
+        return result
+    broken = [one for one in law.after if one in before and before[one].verdict in _KILLERS_OF_LATER_LAWS]
+    if broken:
+        return replace(result, verdict=Verdict.BLOCKED, message=f"says nothing while {', '.join(broken)} is broken")
+    record, start = Record(), time.perf_counter()
+    context = Context(law.id, law.kind, subject.claims, profile, seed, subject.make, Tap(record), shrinking)
+    verdict, message, evidence = _tried(law, context)
+    if verdict is Verdict.PASS and context.witnesses < law.witnesses:
+        verdict, message = Verdict.VACUOUS, f"met {context.witnesses} telling instances of {law.witnesses} needed"
+    result = replace(
+        result,
+        verdict=verdict,
+        message=message,
+        witnesses=context.witnesses,
+        worst_margin=context.worst_margin,
+        tolerance=context.tolerance,
+        evidence=evidence,
+    )
+    if verdict is Verdict.PASS and law.saboteurs:
+        result = _sabotaged(result, law, context, record)
+    return replace(result, seconds=time.perf_counter() - start)
+
+
+def _tried(law: Law, context: Context) -> tuple[Verdict, str, dict[str, Any]]:
+    """Run a check and put a name to what came of it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings are a law of their own
+            law.check(context)
+    except Violation as violation:
+        return Verdict.FAIL, violation.message, violation.evidence
+    except Inconclusive as doubt:
+        return Verdict.INCONCLUSIVE, str(doubt), {}
+    except KitError:
+        raise
+    except Missing as missing:
+        return Verdict.ENV, str(missing), {}
+    except Exception as error:  # noqa: BLE001 - whatever a part raises is a finding
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Verdict.ERROR, f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})", {}
+    return Verdict.PASS, "", {}
+
+
+def _sabotaged(result: Result, law: Law, context: Context, record: Record) -> Result:
+    """Let each saboteur corrupt the recorded answers; a check that misses all of them has shown nothing."""
+    applied, missed = 0, []
+    for saboteur in law.saboteurs:
+        tap = SabotagedTap(record, saboteur, zlib.crc32(f"{context.seed}:{saboteur.name}".encode()))
+        verdict, _, _ = _tried(law, replace(context, tap=tap, shrinking=False, witnesses=0))
+        if tap.applied:
+            applied += 1
+            if verdict is not Verdict.FAIL:
+                missed.append(saboteur.name)
+    sensitivity = (applied - len(missed)) / applied if applied else None
+    result = replace(result, sensitivity=sensitivity, missed=tuple(missed))
+    if sensitivity:
+        return result
+    told = f"did not notice {', '.join(missed)}" if missed else "no saboteur could be applied to its answers"
+    return replace(result, verdict=Verdict.VACUOUS, message=f"the check passed, but {told}")
+
+
+def _chosen(kind: str, only: Iterable[str] | None) -> tuple[Law, ...]:
+    laws = laws_of(kind)
+    if only is None:
+        return laws
+    wanted = list(only)
+    unknown = [one for one in wanted if one not in {law.id for law in laws}]
+    if unknown:
+        raise KitError(f"a {kind} has no law {', '.join(unknown)}. There are: {', '.join(law.id for law in laws)}.")
+    return tuple(law for law in laws if law.id in wanted)

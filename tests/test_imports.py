@@ -194,6 +194,13 @@ def test_an_import_along_the_arrows_passes(package, source):
     assert wrong_arrows(package, source) == set()
 
 
+def test_only_the_files_that_judge_plugins_may_look_further():
+    source = "from patchcore_plugin import components"
+    assert wrong_arrows("patchcore_conformance", source, "installed.py") == set()
+    assert wrong_arrows("patchcore_conformance", source, "engine.py") == {"patchcore_plugin.components"}
+    assert wrong_arrows("patchcore_reference", source, "installed.py") == {"patchcore_plugin.components"}
+
+
 @pytest.mark.parametrize(
     ("file_name", "source", "caught"),
     [

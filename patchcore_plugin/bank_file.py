@@ -80,6 +80,7 @@ def read_bank(path: str | os.PathLike[str]) -> MemoryBank:
         settings=facts["settings"],
         weights_sha256=facts["weights_sha256"],
         held_out_scores=tensors["held_out_scores"],
+        search_facts=facts.get("search_facts", {}),  # files of 0.1 have none
     )
 
 
@@ -88,6 +89,7 @@ def _metadata(bank: MemoryBank) -> dict[str, str]:
     facts = {
         "grid": list(bank.grid),
         "image_names": list(bank.image_names),
+        "search_facts": bank.search_facts,
         "settings": bank.settings,
         "versions": versions(),
         "weights_sha256": bank.weights_sha256,

@@ -32,29 +32,93 @@ def _built_in(
 # Sorted by name within each kind.
 _TABLE = {
     "extractor": (
+        _built_in("ensemble", "extractors.ensemble:Ensemble", "several extractors, their layers side by side"),
         _built_in("numba-cnn", "extractors.numba_cnn:NumbaCnn", "compiled network for the CPU, no torch", ("numba",)),
         _built_in("numpy-cnn", "extractors.numpy_cnn:NumpyCnn", "the same network in plain NumPy: slow, easy to read"),
+        _built_in("timm", "extractors.timm_backbone:TimmBackbone", "any network of timm", ("torch", "timm"), "timm"),
+        _built_in(
+            "torchvision",
+            "extractors.torchvision_backbone:TorchvisionBackbone",
+            "any network of torchvision",
+            ("torch", "torchvision"),
+            "torch",
+        ),
     ),
     "aggregator": (
         _built_in(
+            "adaptive-mean", "aggregators.adaptive_mean:AdaptiveMean", "1,024 averages a patch, as the official code's"
+        ),
+        _built_in(
             "local-mean", "aggregators.local_mean:LocalMean", "mean over each patch's neighbourhood, layers joined"
+        ),
+        _built_in(
+            "torch-adaptive-mean",
+            "aggregators.torch_adaptive_mean:TorchAdaptiveMean",
+            "the same as adaptive-mean by torch, on any device",
+            ("torch",),
+            "torch",
+        ),
+        _built_in(
+            "torch-local-mean",
+            "aggregators.torch_local_mean:TorchLocalMean",
+            "the same as local-mean by torch, on any device",
+            ("torch",),
+            "torch",
         ),
     ),
     "sampler": (
+        _built_in(
+            "amazon-greedy", "samplers.amazon_greedy:AmazonGreedy", "the official code's approximate greedy", ("numba",)
+        ),
         _built_in("keep-all", "samplers.keep_all:KeepAll", "every row: the memory bank is not thinned"),
         _built_in("numba-greedy", "samplers.numba_greedy:NumbaGreedy", "greedy coreset, compiled", ("numba",)),
         _built_in(
             "numpy-greedy", "samplers.numpy_greedy:NumpyGreedy", "greedy coreset (farthest first) in plain NumPy"
         ),
         _built_in(
+            "projected-greedy",
+            "samplers.projected_greedy:ProjectedGreedy",
+            "greedy coreset on a random projection, as anomalib's",
+            ("numba",),
+        ),
+        _built_in(
             "pruned-greedy", "samplers.pruned_greedy:PrunedGreedy", "greedy coreset, exact and fastest", ("numba",)
         ),
         _built_in("random", "samplers.random:RandomRows", "rows drawn at random: the yardstick for all samplers"),
+        _built_in(
+            "torch-greedy",
+            "samplers.torch_greedy:TorchGreedy",
+            "greedy coreset, exact, by torch on any device",
+            ("torch",),
+            "torch",
+        ),
     ),
     "neighbors": (
+        _built_in("faiss-flat", "neighbors.faiss_flat:FaissFlat", "exact search by faiss", ("faiss", "numba"), "faiss"),
+        _built_in(
+            "faiss-hnsw",
+            "neighbors.faiss_hnsw:FaissHnsw",
+            "approximate search by faiss along a graph, recall measured",
+            ("faiss", "numba"),
+            "faiss",
+        ),
+        _built_in(
+            "faiss-ivf",
+            "neighbors.faiss_ivf:FaissIvf",
+            "approximate search by faiss in cells, recall measured",
+            ("faiss", "numba"),
+            "faiss",
+        ),
         _built_in("numba-exact", "neighbors.numba_exact:NumbaExact", "exact search, compiled", ("numba",)),
         _built_in("numpy-exact", "neighbors.numpy_exact:NumpyExact", "exact search in plain NumPy"),
         _built_in("pruned-exact", "neighbors.pruned_exact:PrunedExact", "exact search that skips far rows", ("numba",)),
+        _built_in(
+            "torch-exact",
+            "neighbors.torch_exact:TorchExact",
+            "exact search by torch on any device",
+            ("torch",),
+            "torch",
+        ),
     ),
 }
 

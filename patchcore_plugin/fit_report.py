@@ -36,8 +36,8 @@ class FitReport:
     """A finished fit.
 
     Units: ``seconds`` of wall time by stage. ``images`` and ``resumed`` count images; those that an earlier,
-           interrupted fit had embedded were resumed. ``sampler_facts`` are in the sampler's own words (batches, pairs
-           cut, radius ...), empty where it tells nothing.
+           interrupted fit had embedded were resumed. ``sampler_facts`` and ``search_facts`` are in the sampler's and
+           the search index's own words (batches, radius ...; recall ...), empty where they tell nothing.
     """
 
     images: int
@@ -48,6 +48,7 @@ class FitReport:
     bank_rows: int
     seconds: Mapping[str, float]
     sampler_facts: Mapping[str, Any] = field(default_factory=dict)
+    search_facts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -60,8 +61,8 @@ class FitReport:
     ) -> FitReport:
         """Collect what is known when a fit is done."""
         rows, width = good.embeddings.shape
-        images = len(good.names)
-        return cls(images, len(good.held_out_names), resumed, rows, width, len(bank), seconds, sampler_facts)
+        images, aside = len(good.names), len(good.held_out_names)
+        return cls(images, aside, resumed, rows, width, len(bank), seconds, sampler_facts, bank.search_facts)
 
     def in_words(self) -> list[str]:
         """Say it in lines for a terminal."""
@@ -73,7 +74,7 @@ class FitReport:
             lines.append(f"{self.resumed} images were embedded by an earlier run already")
         lines += [
             f"  {name.replace('_', ' '):<26} {_told(value)}"
-            for name, value in self.sampler_facts.items()
+            for name, value in (*self.sampler_facts.items(), *self.search_facts.items())
             if name != "rows"
         ]
         return [*lines, f"time: {stages}"]

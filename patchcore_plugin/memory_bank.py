@@ -21,6 +21,9 @@ class MemoryBank:
 
     Shapes: embeddings float32 or float16 (M, D); origins int32 (M, 3), one (image, y, x) a row: the image's number in
             ``image_names`` and the patch's place in the ``grid`` (h, w).
+
+    ``search_facts`` are what the search index told of itself when the bank was fitted, such as its measured recall;
+    nothing where it tells nothing, as exact searches do.
     """
 
     embeddings: Embeddings
@@ -30,6 +33,7 @@ class MemoryBank:
     settings: dict[str, Any]
     weights_sha256: str | None = None
     held_out_scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    search_facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_rows(self.embeddings, "memory bank")

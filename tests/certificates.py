@@ -21,15 +21,25 @@ class Rejected(AssertionError):  # noqa: N818 - a verdict, not an error
 def require_farthest_first(points, rows, *, unit):
     """Each row must be as far from the rows before it as any row is, within the rounding of sums of D squares."""
     points, rows = np.asarray(points, dtype=np.float64), np.asarray(rows)
-    _require_row_numbers(rows, len(points))
-    if len(set(rows.tolist())) != len(rows):
-        raise Rejected("a row was chosen twice")
+    _require_distinct_rows(rows, len(points))
     slack = _slack(points.shape[1], unit)
     squares = np.full(len(points), np.inf)
     for step, (chosen, following) in enumerate(pairwise(rows), start=1):
         np.minimum(squares, _squares(points, points[chosen]), out=squares)
         if squares[following] < squares.max() * (1 - slack) / (1 + slack):
             raise Rejected(f"choice {step} lies at {squares[following]}, but a row lies at {squares.max()} (squared)")
+
+
+def require_anchored(points, rows, anchors, *, unit):
+    """Each row must have the largest of min(mean distance to the anchors, distance to the rows before it)."""
+    points, rows = np.asarray(points, dtype=np.float64), np.asarray(rows)
+    _require_distinct_rows(rows, len(points))
+    slack = _slack(points.shape[1], unit) + _ROOT
+    squares = np.mean([np.sqrt(_squares(points, points[anchor])) for anchor in anchors], axis=0) ** 2
+    for step, chosen in enumerate(rows):
+        if squares[chosen] < squares.max() * (1 - slack) / (1 + slack):
+            raise Rejected(f"choice {step} counts {squares[chosen]}, but a row counts {squares.max()} (squared)")
+        np.minimum(squares, _squares(points, points[chosen]), out=squares)
 
 
 def require_nearest(queries, bank, distances, rows, k, *, unit):
@@ -56,6 +66,12 @@ def cover_radius(points, rows):
     """Distance from the farthest point to its nearest chosen row."""
     points = np.asarray(points, dtype=np.float64)
     return float(np.sqrt(np.min([_squares(points, points[row]) for row in rows], axis=0).max()))
+
+
+def _require_distinct_rows(rows, total):
+    _require_row_numbers(rows, total)
+    if len(set(rows.tolist())) != len(rows):
+        raise Rejected("a row was chosen twice")
 
 
 def _slack(width, unit):

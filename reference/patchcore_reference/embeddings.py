@@ -25,7 +25,7 @@ def join_layers(maps: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     Cost:   O(B*h*w*D) time and memory; one image of one layer in float64 at a time.
     Source: Roth et al., CVPR 2022, arXiv:2106.08265, Section 3.1 and Eq. 3.
     """
-    _require_layers(maps)
+    require_layers(maps)
     images, _, height, width = maps[0].shape
     joined = np.empty((images, height, width, sum(layer.shape[1] for layer in maps)), dtype=np.float32)
     start = 0
@@ -37,7 +37,8 @@ def join_layers(maps: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     return joined
 
 
-def _require_layers(maps: Sequence[npt.NDArray[Any]]) -> None:
+def require_layers(maps: Sequence[npt.NDArray[Any]]) -> None:
+    """Refuse maps that cannot be joined on the grid of the first."""
     if not maps:
         raise EmptyInputError("there are no feature maps to join. Name at least one layer.")
     for number, layer in enumerate(maps):

@@ -56,7 +56,6 @@ def nearest_rows(
     Rows are chosen in the precision computed with (see above), then measured again in float64 and put in order.
 
     Shapes: queries (Q, D), bank (M, D) -> distances float64 (Q, k), rows int64 (Q, k); Q may be 0.
-    Order:  nearest first; equal distances by the lower row.
     Cost:   O(Q*M*D) time, and O(k) for each row that enters the best k so far; nothing but the answer in memory.
     """
     require_rows(bank, "bank")
@@ -86,61 +85,62 @@ def greedy_rows(
     """Pick rows farthest-first, as ``coreset.greedy_rows`` does, without measuring most of the pairs.
 
     What is known of a row, its squared distance to the nearest of *some* chosen rows, can only fall. So only the shell
-    of rows that might be farthest is brought up to date; the picking goes on inside the shell for as long as its
-    farthest row beats everything outside, and rows that have come close to a chosen row are not touched again until the
-    radius has fallen to them. The answer is that of the plain loop.
+    of rows that might be farthest is brought up to date; the picking goes on inside for as long as its farthest row
+    beats all outside; rows close to a chosen one wait for the radius to fall to them. It is the plain loop's answer.
 
     Shapes: embeddings (N, D) -> int64 (count,), distinct also where rows are equal.
     Order:  of selection, ``first`` at the head; equally far rows by the lower row. A smaller count gives a prefix.
-    Cost:   at most O(N*count*D) time, on features of images about a quarter of it; count*D values and O(N) memory.
-            ``progress`` hears (done, count) after each shell, from which the call can be interrupted too.
+    Cost:   at most O(N*count*D) time, on image features about a quarter; count*D values and O(N) memory. ``progress``
+            hears (done, count) after each shell, from which the call can be interrupted too.
     """
     require_rows(embeddings, "embeddings")
     require_count(count, len(embeddings), "count")
     require_row_numbers(first, len(embeddings), "first")
-    search = _Farthest(ready(embeddings), count, first)
-    while search.done < count:
-        before = search.done
-        search.pick_shell()
-        if progress is not None and before < search.done < count:
-            progress(search.done, count)
-    if progress is not None:
-        progress(count, count)
-    return search.chosen
+    search = Farthest(ready(embeddings), count, np.full(len(embeddings), np.inf))
+    search.take(first)
+    return search.pick_all(progress)
 
 
-class _Farthest:
-    """A coreset while it grows: what is chosen, and what is known of every row."""
+class Farthest:
+    """A coreset while it grows; ``squares`` (N,) says how far, squared, each row counts before any is chosen."""
 
-    def __init__(self, embeddings: npt.NDArray[Any], count: int, first: int) -> None:
-        self.embeddings, self.count, self.done = embeddings, count, 1
-        self.chosen = np.full(count, first, dtype=np.int64)
+    def __init__(self, embeddings: npt.NDArray[Any], count: int, squares: npt.NDArray[np.float64]) -> None:
+        self.embeddings, self.count, self.done = embeddings, count, 0
+        self.chosen = np.empty(count, dtype=np.int64)
         self.centres = np.empty((count, embeddings.shape[1]), dtype=embeddings.dtype)
-        self.centres[0] = embeddings[first]
-        self.squares = np.full(len(embeddings), np.inf, dtype=embeddings.dtype)  # to the nearest centre seen so far
-        self.squares[first] = _CHOSEN
+        self.squares = squares.astype(embeddings.dtype)  # to the nearest centre seen so far
         self.seen = np.zeros(len(embeddings), dtype=np.int64)  # how many centres each row was measured against
+
+    def take(self, row: int) -> None:
+        """Choose a row, however far it is."""
+        self.chosen[self.done], self.centres[self.done], self.squares[row] = row, self.embeddings[row], _CHOSEN
+        self.done += 1
+
+    def pick_all(self, progress: Callable[[int, int], None] | None) -> npt.NDArray[np.int64]:
+        """Choose the farthest rows until there are enough."""
+        told = 0
+        while told < self.count:
+            if self.done < self.count:
+                self.pick_shell()
+            if progress is not None and told < self.done:
+                progress(self.done, self.count)
+            told = self.done
+        return self.chosen
 
     def pick_shell(self) -> None:
         """Choose all rows that are farther away than the lower end of one shell."""
         top = self.squares.max()
-        if top == 0:
-            self._take_duplicates()
+        if top == 0:  # every row left equals a chosen one: the lowest come first
+            self.chosen[self.done :] = np.flatnonzero(self.squares == 0)[: self.count - self.done]
+            self.done = self.count
             return
         below = np.nextafter(top, top.dtype.type(0))
         floor = min(top * top.dtype.type(_SHELL), below) if np.isfinite(top) else top.dtype.type(_CHOSEN)
-        shell = np.flatnonzero(self.squares > floor)
+        shell, known = np.flatnonzero(self.squares > floor), (self.squares, self.seen, self.centres, self.chosen)
         with one_at_a_time:
             _bring_closer(self.embeddings, self.centres, self.done, floor, shell, self.squares, self.seen)
             rows, floor, rival = _candidates(shell[self.squares[shell] > floor], self.squares, floor)
-            self.done = _pick_inside(
-                self.embeddings, rows, floor, rival, self.squares, self.seen, self.centres, self.chosen, self.done
-            )
-
-    def _take_duplicates(self) -> None:
-        """Every row left equals a chosen one: the lowest come first."""
-        self.chosen[self.done :] = np.flatnonzero(self.squares == 0)[: self.count - self.done]
-        self.done = self.count
+            self.done = _pick_inside(self.embeddings, rows, floor, rival, *known, self.done)
 
 
 def _candidates(

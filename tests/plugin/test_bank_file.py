@@ -27,6 +27,7 @@ def bank():
         settings={"sampler": {"name": "keep-all"}},
         weights_sha256="0" * 64,
         held_out_scores=np.array([1.5, 2.5]),
+        search_facts={"recall": 0.995, "nprobe": 7},
     )
 
 
@@ -38,8 +39,17 @@ def test_what_is_read_is_what_was_written(tmp_path, bank, dtype):
     assert again.embeddings.dtype == dtype
     for name in ("embeddings", "origins", "held_out_scores"):
         assert getattr(again, name).tobytes() == getattr(bank, name).tobytes()
-    for name in ("image_names", "grid", "settings", "weights_sha256"):
+    for name in ("image_names", "grid", "settings", "weights_sha256", "search_facts"):
         assert getattr(again, name) == getattr(bank, name)
+
+
+def test_a_file_without_facts_of_a_search_is_read_too(tmp_path, bank, monkeypatch):
+    whole = bank_file._metadata(bank)
+    facts = json.loads(whole["facts"])
+    del facts["search_facts"]
+    monkeypatch.setattr(bank_file, "_metadata", lambda _: {**whole, "facts": json.dumps(facts)})
+    write_bank(tmp_path / "m", bank)
+    assert read_bank(tmp_path / "m").search_facts == {}
 
 
 def test_origins_lead_back_to_image_and_patch(bank):

@@ -14,11 +14,12 @@ from row_families import clusters, odd_layouts, row_sets, rows_of
 
 from patchcore_plugin.contracts import NeighborIndex, NeighborSearch
 from patchcore_plugin.errors import EmptyInputError, NonFiniteError, ShapeError, TooFewRowsError, WidthMismatchError
+from patchcore_plugin.neighbors.faiss_flat import FaissFlat
 from patchcore_plugin.neighbors.numba_exact import NumbaExact
 from patchcore_plugin.neighbors.numpy_exact import NumpyExact
 from patchcore_plugin.neighbors.pruned_exact import PrunedExact
 
-SEARCHES = [NumpyExact, NumbaExact, PrunedExact]
+SEARCHES = [NumpyExact, NumbaExact, PrunedExact, FaissFlat]
 pytestmark = pytest.mark.parametrize("make", SEARCHES)
 
 

@@ -13,17 +13,23 @@ from hypothesis import strategies as st
 from row_families import clusters, identical, row_sets, rows_of
 
 from patchcore_plugin.contracts import CoresetSampler
+from patchcore_plugin.embedding_store import EmbeddingStore
 from patchcore_plugin.errors import ConfigError, EmptyInputError, NonFiniteError, ShapeError, TooFewRowsError
+from patchcore_plugin.parts import takes_memory
+from patchcore_plugin.samplers import stored_rows
+from patchcore_plugin.samplers.amazon_greedy import AmazonGreedy
 from patchcore_plugin.samplers.keep_all import KeepAll
 from patchcore_plugin.samplers.numba_greedy import NumbaGreedy
 from patchcore_plugin.samplers.numpy_greedy import NumpyGreedy
+from patchcore_plugin.samplers.projected_greedy import ProjectedGreedy
 from patchcore_plugin.samplers.pruned_greedy import PrunedGreedy
 from patchcore_plugin.samplers.random import RandomRows
+from patchcore_plugin.samplers.torch_greedy import TorchGreedy
 from patchcore_reference.projection import random_projection
 
 PROJECTING = [NumpyGreedy, NumbaGreedy]
-GREEDY = [*PROJECTING, PrunedGreedy]
-CHOOSY = [RandomRows, *GREEDY]
+GREEDY = [*PROJECTING, PrunedGreedy, TorchGreedy]
+CHOOSY = [RandomRows, *GREEDY, AmazonGreedy, ProjectedGreedy]
 
 
 @pytest.mark.parametrize("make", [KeepAll, *CHOOSY])
@@ -66,6 +72,39 @@ def test_a_smaller_number_gives_the_beginning_of_a_larger_one(make):
 @given(rows=row_sets(), keep=st.floats(0.01, 1), seed=st.integers(0, 9))
 def test_greedy_rows_are_farthest_first(make, rows, keep, seed):
     require_farthest_first(rows, make(keep=keep, seed=seed).select(rows), unit=FLOAT32)
+
+
+@pytest.mark.parametrize("sampler", [KeepAll(), RandomRows(keep=0.3, seed=2)], ids=str)
+def test_samplers_that_only_count_rows_leave_them_on_the_disk(tmp_path, sampler):
+    rows = rows_of(clusters, 300, 4)
+    store = EmbeddingStore(tmp_path / "rows", 4)
+    store.append(rows)
+    store.close()  # nothing can be read any more
+    np.testing.assert_array_equal(sampler.select(store, memory=10**6), sampler.select(rows))
+    assert takes_memory(sampler)
+
+
+class Pieces:
+    """Rows that nobody has looked at, and that come in pieces."""
+
+    def __init__(self, rows):
+        self._rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, wanted):
+        return self._rows[wanted]
+
+
+@pytest.mark.parametrize("sampler", [KeepAll(), RandomRows()], ids=str)
+def test_values_that_no_store_has_checked_are_looked_at(sampler, monkeypatch):
+    monkeypatch.setattr(stored_rows, "_AT_ONCE", 40)
+    rows = rows_of(clusters, 100, 4)
+    np.testing.assert_array_equal(sampler.select(Pieces(rows)), sampler.select(rows))
+    rows[57, 2] = np.nan
+    with pytest.raises(NonFiniteError, match=r"from row 50 on .*\[7, 2\]"):
+        sampler.select(Pieces(rows))
 
 
 def test_random_rows_are_not():

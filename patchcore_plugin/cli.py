@@ -206,6 +206,25 @@ def plugins(
 
 
 @app.command()
+def layers(
+    backbone: Annotated[str, typer.Argument(metavar="BACKBONE", help="A network, e.g. efficientnet_lite0.")],
+    extractor: Annotated[
+        str, typer.Option("--extractor", help="The part that runs it: numba-cnn, torchvision, timm.")
+    ] = "numba-cnn",
+    size: Annotated[
+        str | None, typer.Option("--size", help="Of the images: 224, or 320x240 (height x width). [the network's own]")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is inside of blocks.")] = False,
+) -> None:
+    """List the layers of a network that extractor.layers can name, with their channels and grids."""
+    with explained():
+        from patchcore_plugin.layer_listing import image_size, layer_shapes, layer_table
+
+        found = layer_shapes(extractor, backbone, image_size(size))
+        out.print(layer_table([layer for layer in found if everything or not layer.inner]), soft_wrap=False)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Where to write everything.")] = Path("demo-out"),
     seed: Annotated[int, typer.Option(help="Chooses which good cells are learned from.")] = 0,

@@ -44,7 +44,7 @@ def load_weights(backbone: str, source: str = PACKAGE) -> Weights:
     """
     shapes = network(backbone).weight_shapes()
     path, origin = _packaged(backbone) if source == PACKAGE else (Path(source).expanduser(), str(source))
-    data = _read(path)
+    data = file_bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
     if source == PACKAGE:
         _compare_with_name(path, sha256)
@@ -82,7 +82,8 @@ def _version(distribution: str) -> str:
         return "(unknown version)"
 
 
-def _read(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """Read a file of weights; WeightsError says why it cannot be read."""
     try:
         return path.read_bytes()
     except (OSError, ValueError) as problem:  # ValueError: a path with a null byte

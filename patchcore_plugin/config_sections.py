@@ -45,6 +45,10 @@ class ImageSettings(_Section):
     size: Size = Field(
         default=(224, 224), description="[height, width] in whole pixels above 0, or one number for a square,"
     )
+    resize: Literal["stretch", "shorter-side"] = Field(
+        default="stretch",
+        description='"stretch" (to exactly the size) or "shorter-side" (the shorter side to the size, shape kept)',
+    )
     crop: Annotated[Size | None, BeforeValidator(_none_word)] = Field(
         default=None, description='[height, width] in whole pixels above 0, one number for a square, or "none"'
     )
@@ -59,6 +63,15 @@ class ImageSettings(_Section):
     )
 
     @model_validator(mode="after")
+    def _one_shape_for_all(self) -> ImageSettings:
+        if self.resize == "shorter-side" and (self.crop is None or self.size[0] != self.size[1]):
+            raise ValueError(
+                f'images.resize is "shorter-side", which takes one number as size and a crop, so that all images get '
+                f"one shape; but images.size is {self.size} and images.crop is {self.crop}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _crop_fits(self) -> ImageSettings:
         if self.crop and (self.crop[0] > self.size[0] or self.crop[1] > self.size[1]):
             raise ValueError(
@@ -70,11 +83,19 @@ class ImageSettings(_Section):
 class ScoringSettings(_Section):
     """How distances become scores and maps."""
 
+    neighbors: Annotated[Whole, Field(ge=1)] = Field(
+        default=1, description="a whole number of at least 1 (how many nearest rows a patch score is the mean of)"
+    )
+    distance: Literal["euclidean", "squared"] = Field(default="euclidean", description='"euclidean" or "squared"')
     reweight_neighbors: Annotated[Whole, Field(ge=1)] = Field(
         default=1, description="a whole number of at least 1 (b of Eq. 7; 1 leaves the maximum as it is)"
     )
     sigma: Annotated[Real, Field(ge=0)] = Field(
         default=4.0, description="a number of at least 0, in pixels of the network's input,"
+    )
+    map_resize: Literal["bilinear", "nearest"] = Field(default="bilinear", description='"bilinear" or "nearest"')
+    map_border: Literal["symmetric", "reflect"] = Field(
+        default="symmetric", description='"symmetric" (edge pixel repeated) or "reflect" (not repeated)'
     )
     bank_dtype: Literal["float32", "float16"] = Field(default="float32", description='"float32" or "float16"')
 

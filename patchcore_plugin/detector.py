@@ -90,8 +90,8 @@ class PatchCore:
                     weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
                 )
             with watch(CALIBRATING):
-                scorer = self._calibrated(self._scorer_of(bank), good, progress)
-            report = FitReport.of(good, bank, resumed, watch.seconds, facts)
+                scorer = self._calibrated(self._scorer_of(bank).noting_search_facts(), good, progress)
+            report = FitReport.of(good, scorer.bank, resumed, watch.seconds, facts)
         self._scorer, self.report = scorer, report
         return self
 

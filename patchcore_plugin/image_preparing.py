@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,11 @@ class ImageSettings(Protocol):
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) every image is resized to."""
+        """(H, W) every image is resized to; with "shorter-side", H = W is what its shorter side becomes."""
+
+    @property
+    def resize(self) -> Literal["stretch", "shorter-side"]:
+        """Whether the image takes the size exactly, or keeps its shape and takes it with its shorter side."""
 
     @property
     def crop(self) -> tuple[int, int] | None:
@@ -59,11 +63,12 @@ def prepare(image: Any, settings: ImageSettings, name: str = "image") -> Pixels:
     Cost:   one copy of the image, as floats unless it has 8 bits.
     """
     picture = require_picture(image, name)
-    top, left, height, width = _window(settings)
+    size = _resized_size((picture.shape[0], picture.shape[1]), settings)
+    top, left, height, width = _window(size, settings)
     if picture.dtype == np.uint8:
-        resized = _resize_bytes(picture, settings.size).astype(np.float32) / np.float32(255)
+        resized = _resize_bytes(picture, size).astype(np.float32) / np.float32(255)
     else:
-        resized = _resize_floats(unit_floats(picture, settings.white_level), settings.size)
+        resized = _resize_floats(unit_floats(picture, settings.white_level), size)
     cut = resized[top : top + height, left : left + width]
     mean, std = (np.asarray(values, dtype=np.float32) for values in (settings.mean, settings.std))
     pixels: Pixels = np.ascontiguousarray(((cut - mean) / std).transpose(2, 0, 1))
@@ -106,8 +111,9 @@ def crop_box(image_size: tuple[int, int], settings: ImageSettings) -> CropBox:
     Shapes: image_size (H, W) -> (top, left, bottom, right).
     Units:  pixels of the image, edges rather than centres, not rounded.
     """
-    top, left, height, width = _window(settings)
-    down, across = image_size[0] / settings.size[0], image_size[1] / settings.size[1]
+    size = _resized_size(image_size, settings)
+    top, left, height, width = _window(size, settings)
+    down, across = image_size[0] / size[0], image_size[1] / size[1]
     return CropBox(top * down, left * across, (top + height) * down, (left + width) * across)
 
 
@@ -139,15 +145,27 @@ def _mix(cells: npt.NDArray[Any], lower: npt.NDArray[Any], share: npt.NDArray[An
     return np.asarray(cells[lower] * (1 - share)[:, None] + cells[upper] * share[:, None])
 
 
-def _window(settings: ImageSettings) -> tuple[int, int, int, int]:
+def _resized_size(image_size: tuple[int, int], settings: ImageSettings) -> tuple[int, int]:
+    """Height and width of an image after resizing, before the crop."""
+    if settings.resize == "stretch":
+        return settings.size
+    height, width = image_size
+    shorter, longer = settings.size[0], settings.size[0] * max(height, width) // min(height, width)
+    return (shorter, longer) if height <= width else (longer, shorter)
+
+
+def _window(size: tuple[int, int], settings: ImageSettings) -> tuple[int, int, int, int]:
     """Top, left, height and width of the crop within the resized image."""
-    (height, width), crop = settings.size, settings.crop or settings.size
-    if crop[0] > height or crop[1] > width:
+    crop = settings.crop or settings.size
+    if crop[0] > settings.size[0] or crop[1] > settings.size[1]:
         raise ConfigError(
-            f"images.crop is {tuple(crop)}, larger than images.size {(height, width)}, from whose middle it is cut. "
-            "Make the crop smaller or the size larger."
+            f"images.crop is {tuple(crop)}, larger than images.size {tuple(settings.size)}, from whose middle it is "
+            "cut. Make the crop smaller or the size larger."
         )
-    return (height - crop[0]) // 2, (width - crop[1]) // 2, crop[0], crop[1]
+    spare = (size[0] - crop[0], size[1] - crop[1])
+    if settings.resize == "stretch":
+        return spare[0] // 2, spare[1] // 2, crop[0], crop[1]
+    return round(spare[0] / 2), round(spare[1] / 2), crop[0], crop[1]  # half to even: torchvision's CenterCrop
 
 
 def _require_unit_range(picture: npt.NDArray[Any], name: str) -> None:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of B images; all of them raw distances, higher is more anomalous.
+    """Scores of B images; all of them raw, made of distances; higher is more anomalous.
 
     Shapes: image (B,); patch (B, h, w); nearest int64 (B, h, w), the bank row each patch was compared with;
             sizes (B, 2), each image's own (H, W); p_value and label (B,), or None where nothing was held out to
             calibrate with. Label True means defective.
-    Units:  Euclidean distance in the unit of the embeddings.
+    Units:  Euclidean distance in the unit of the embeddings; its square where ``scoring.distance`` is "squared".
     """
 
     names: tuple[str, ...]
@@ -58,10 +58,17 @@ class Scores:
         """Draw image i's scores at its own size.
 
         Shapes: -> float32 (H, W). Pixels that a center crop kept from the network are NaN: they were not inspected.
-        Source: Roth et al., Section 3.3: bilinear to the network's input size, then a Gaussian.
+        Source: Roth et al., Section 3.3: resized to the network's input size, then a Gaussian.
         """
         images = self.settings.images
-        seen = anomaly_map(self.patch[i], images.crop or images.size, self.settings.scoring.sigma)
+        scoring = self.settings.scoring
+        seen = anomaly_map(
+            self.patch[i],
+            images.crop or images.size,
+            scoring.sigma,
+            resize=scoring.map_resize,
+            border=scoring.map_border,
+        )
         return put_back(seen, self._size(i), images)
 
     def pixel_of(self, i: int, y: int, x: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ class Plain:
     """Settings that leave values in 0..1."""
 
     size: tuple[int, int] = (8, 8)
+    resize: str = "stretch"
     crop: tuple[int, int] | None = None
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)

@@ -1,4 +1,7 @@
-"""Bilinear resizing with half-pixel centres: brings layers to one grid and score grids to the size of an image."""
+"""Resizing: brings layers to one grid and score grids to the size of an image.
+
+Bilinear with half-pixel centres, as in the paper; and by the nearest cell, which is how anomalib draws its maps.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,35 @@ def resize_bilinear(maps: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArra
     Cost:   O(output) time; twice the output in float64.
     Source: Roth et al., CVPR 2022, arXiv:2106.08265, Section 3.1 (layers of another resolution) and 3.3 (maps).
     """
+    _require_maps(maps)
+    height, width = require_size(size)
+    taller = _resize_axis(maps.astype(np.float64), height, axis=-2)
+    return _resize_axis(taller, width, axis=-1).astype(np.float32)
+
+
+def resize_nearest(maps: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resize the last two axes by repeating or leaving out cells: output cell i of n shows the cell its edge i/n is in.
+
+    Shapes: maps (..., H, W), size (H', W') -> float32 (..., H', W').
+    Units:  those of the maps; no new value appears.
+    Raises: ShapeError, EmptyInputError, NonFiniteError.
+    Cost:   O(output) time.
+    Source: torch.nn.functional.interpolate(mode="nearest"), in whole numbers: torch rounds the ratio of the sizes.
+    """
+    _require_maps(maps)
+    height, width = require_size(size)
+    rows = np.arange(height) * maps.shape[-2] // height
+    columns = np.arange(width) * maps.shape[-1] // width
+    return np.asarray(maps[..., rows[:, None], columns], dtype=np.float32)
+
+
+def _require_maps(maps: npt.NDArray[Any]) -> None:
     if maps.ndim < 2:
         raise ShapeError(f"maps have shape {maps.shape}, but at least (height, width) is needed.")
     if 0 in maps.shape:
         raise EmptyInputError(f"maps are empty: their shape is {maps.shape}.")
     require_real(maps, "maps")
     require_finite(maps, "maps")
-    height, width = require_size(size)
-    taller = _resize_axis(maps.astype(np.float64), height, axis=-2)
-    return _resize_axis(taller, width, axis=-1).astype(np.float32)
 
 
 def require_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -198,12 +198,17 @@ def test_an_unknown_setting_is_answered_with_the_settings_of_its_section():
     ("setting", "values"),
     [
         ("images.size", [0, -1, True, "big", [224], [1, 2, 3], [224, 0], [1.5, 2], None, [True, 224]]),
+        ("images.resize", ["shorter", True, None]),
         ("images.crop", [0, [0, 1], "some", 1.5]),
         ("images.mean", [0.5, [0.5], [0.5, 0.5, "red"], [0.5, 0.5, float("nan")], [True, 0, 0]]),
         ("images.std", [[0.5, 0.5, 0], [1, 1, -1], [1, 1, float("inf")]]),
         ("images.white_level", [0, -1, "white", True]),
+        ("scoring.neighbors", [0, 1.5, "k", True]),
+        ("scoring.distance", ["cosine", 2]),
         ("scoring.reweight_neighbors", [0, 1.5, "b", True]),
         ("scoring.sigma", [-0.1, float("nan"), "wide", True]),
+        ("scoring.map_resize", ["cubic", True]),
+        ("scoring.map_border", ["mirror", 0]),
         ("scoring.bank_dtype", ["float64", 16]),
         ("calibration.holdout", [-0.1, 1, 1.5, "some", True]),
         ("calibration.false_alarm_rate", [0, 1, "few"]),
@@ -229,6 +234,14 @@ def test_a_crop_larger_than_the_image_is_refused():
     with pytest.raises(ConfigError, match=r"images\.crop is \(224, 225\), but it is cut from .*size \(224, 224\)"):
         load_settings({"images": {"crop": [224, 225]}})
     assert load_settings({"images": {"crop": 224}}).images.crop == (224, 224)
+
+
+@pytest.mark.parametrize("images", [{"crop": "none"}, {"size": [224, 256], "crop": 200}])
+def test_keeping_the_shape_of_images_needs_one_size_and_a_crop(images):
+    kept = {"resize": "shorter-side", "size": 256, "crop": 224}
+    assert load_settings({"images": kept}).images.resize == "shorter-side"
+    with pytest.raises(ConfigError, match=r'images\.resize is "shorter-side".* but images\.size is .* images\.crop is'):
+        load_settings({"images": {**kept, **images}})
 
 
 @pytest.mark.parametrize(

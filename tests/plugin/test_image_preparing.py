@@ -6,6 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_images import Plain, colours, ramp
+from PIL import Image
+from torchvision import transforms
 
 from patchcore_plugin.errors import ConfigError, EmptyInputError, ImageError, NonFiniteError, ShapeError
 from patchcore_plugin.images import crop_box, prepare, put_back
@@ -57,6 +59,28 @@ def test_the_crop_is_cut_from_the_middle():
     np.testing.assert_allclose(pixels[0], picture[3:7, 2:8] / 255, atol=1e-6)
 
 
+sides = st.integers(1, 70)
+
+
+@given(height=sides, width=sides, shorter=st.integers(1, 24), crop=st.tuples(st.integers(1, 24), st.integers(1, 24)))
+def test_the_shorter_side_is_resized_and_the_middle_cut_as_torchvision_does(height, width, shorter, crop):
+    crop = (min(crop[0], shorter), min(crop[1], shorter))
+    picture = colours(height, width)
+    steps = [transforms.Resize(shorter), transforms.CenterCrop(crop), transforms.ToTensor()]
+    theirs = transforms.Compose(steps)(Image.fromarray(picture))
+    ours = prepare(picture, Plain(size=(shorter, shorter), crop=crop, resize="shorter-side"))
+    np.testing.assert_array_equal(ours, theirs.numpy())
+
+
+@given(side=sides, crop=st.integers(1, 8), gray=st.booleans())
+def test_of_a_square_image_both_ways_of_resizing_show_the_same(side, crop, gray):
+    picture = ramp(side, side) if gray else colours(side, side)
+    square = {"size": (9, 9), "crop": (crop - 1 + crop % 2,) * 2}
+    np.testing.assert_array_equal(
+        prepare(picture, Plain(**square)), prepare(picture, Plain(**square, resize="shorter-side"))
+    )
+
+
 def test_the_input_is_left_alone_and_may_be_read_only_or_strided():
     picture = colours(20, 20)[::2, ::-1]
     picture.setflags(write=False)
@@ -96,6 +120,11 @@ def test_the_crop_box_is_in_pixels_of_the_image():
     assert crop_box((100, 50), Plain(size=(10, 10), crop=(4, 6))) == (30, 10, 70, 40)
 
 
+def test_the_crop_box_of_an_image_that_kept_its_shape_keeps_its_shape():
+    settings = Plain(size=(10, 10), crop=(6, 6), resize="shorter-side")
+    assert crop_box((40, 100), settings) == (8, 40, 32, 64)  # resized to (10, 25), cut at (2, 10)
+
+
 @given(height=st.integers(1, 30), width=st.integers(1, 30), cells=st.tuples(st.integers(1, 9), st.integers(1, 9)))
 def test_a_map_put_back_agrees_with_torch_bilinear(height, width, cells):
     heat = np.random.default_rng(height).random(cells, dtype=np.float32)
@@ -109,10 +138,29 @@ def test_what_the_network_never_saw_is_nan():
     np.testing.assert_allclose(back[30:70, 10:40], 1)
 
 
-def test_a_bright_spot_comes_back_to_where_it_was():
+@pytest.mark.parametrize("size", [(100, 30), (30, 100), (100, 100), (11, 57)])
+def test_what_the_network_never_saw_of_an_image_that_kept_its_shape_is_nan(size):
+    settings = Plain(size=(20, 20), crop=(12, 16), resize="shorter-side")
+    box = crop_box(size, settings)
+    back = put_back(np.ones((3, 4)), size, settings)
+    rows, columns = np.arange(size[0])[:, None] + 0.5, np.arange(size[1])[None] + 0.5
+    seen = (rows > box.top) & (rows < box.bottom) & (columns > box.left) & (columns < box.right)
+    np.testing.assert_array_equal(np.isfinite(back), seen)
+    assert min(size) * 0.5 < seen.any(axis=1).sum() < min(size)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Plain(size=(60, 60), crop=(40, 30)),
+        Plain(size=(60, 60), crop=(50, 60), resize="shorter-side"),
+        Plain(size=(33, 33), crop=(33, 31), resize="shorter-side"),
+    ],
+)
+def test_a_bright_spot_comes_back_to_where_it_was(settings):
     picture = np.zeros((120, 90), np.uint8)
     picture[60:64, 40:44] = 255
-    heat = prepare(picture, Plain(size=(60, 60), crop=(40, 30)))[0]
-    back = put_back(heat, (120, 90), Plain(size=(60, 60), crop=(40, 30)))
+    heat = prepare(picture, settings)[0]
+    back = put_back(heat, (120, 90), settings)
     y, x = np.unravel_index(np.nanargmax(back), back.shape)
     assert (60 <= y < 64, 40 <= x < 44) == (True, True)

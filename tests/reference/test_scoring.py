@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from patchcore_reference.errors import EmptyInputError, NonFiniteError, ShapeError, WidthMismatchError
-from patchcore_reference.scoring import farthest_patch, image_scores, reweighted
+from patchcore_reference.errors import EmptyInputError, NonFiniteError, ShapeError, TooFewRowsError, WidthMismatchError
+from patchcore_reference.scoring import farthest_patch, image_scores, neighborhood_weight, patch_scores, reweighted
 
 
 def straight_from_the_paper(patches, bank, neighbors):
@@ -99,6 +99,62 @@ def test_the_farthest_patch_is_the_farthest(distances):
 
 def test_no_images_get_no_scores():
     assert image_scores(np.empty((0, 4, 2)), np.ones((3, 2))).shape == (0,)
+
+
+def test_a_patch_scores_as_the_mean_over_its_neighbours_of_distances_or_of_their_squares():
+    distances = np.array([[1.0, 3.0], [0.0, 0.5]], dtype=np.float32)
+    np.testing.assert_array_equal(patch_scores(distances), [2, 0.25])
+    np.testing.assert_array_equal(patch_scores(distances, "squared"), [5, 0.125])
+
+
+@given(distances=st.lists(st.floats(0, 2.0**100, width=32), min_size=1))
+def test_one_neighbour_leaves_distances_as_they_are_and_squares_never_overflow(distances):
+    column = np.array(distances, dtype=np.float32)[:, None]
+    np.testing.assert_array_equal(patch_scores(column), column[:, 0])
+    np.testing.assert_array_equal(patch_scores(column, "squared"), column[:, 0].astype(np.float64) ** 2)
+
+
+@given(seed=st.integers(0, 1000), k=st.integers(1, 9), distance=st.sampled_from(["euclidean", "squared"]))
+def test_an_image_without_re_weighting_scores_as_its_worst_patch(seed, k, distance):
+    random = np.random.default_rng(seed)
+    images, bank = random.standard_normal((2, 6, 4)), random.standard_normal((9, 4))
+    nearest = np.sort(np.stack([cdist(patches, bank) for patches in images]), axis=-1)[..., :k]
+    expected = (nearest ** (2 if distance == "squared" else 1)).mean(axis=-1).max(axis=-1)
+    np.testing.assert_allclose(image_scores(images, bank, patch_neighbors=k, distance=distance), expected, rtol=1e-12)
+
+
+@given(seed=st.integers(0, 1000), b=st.integers(2, 9))
+def test_squares_are_re_weighted_by_the_weight_of_the_distances(seed, b):
+    random = np.random.default_rng(seed)
+    images, bank = random.standard_normal((2, 6, 4)), random.standard_normal((9, 4))
+    s_star = image_scores(images, bank)
+    weight = image_scores(images, bank, b) / s_star
+    np.testing.assert_allclose(image_scores(images, bank, b, distance="squared"), weight * s_star**2, rtol=1e-12)
+
+
+@given(distances=st.lists(st.floats(0, 100), min_size=1, max_size=9))
+def test_the_weight_times_the_distance_is_the_score(distances):
+    support = np.sort(np.array(distances))
+    assert reweighted(support[0], support) == neighborhood_weight(support[0], support) * support[0]
+
+
+@pytest.mark.parametrize(
+    ("distances", "distance", "error", "words"),
+    [
+        (np.ones(3), "euclidean", ShapeError, "queries, neighbors"),
+        (np.ones((3, 0)), "euclidean", EmptyInputError, "at least one neighbor"),
+        (np.full((3, 1), np.inf), "squared", NonFiniteError, "distances"),
+        (np.ones((3, 1)), "manhattan", ShapeError, "'manhattan', but one of 'euclidean', 'squared'"),
+    ],
+)
+def test_distances_that_make_no_patch_score_are_refused(distances, distance, error, words):
+    with pytest.raises(error, match=words):
+        patch_scores(distances, distance)
+
+
+def test_more_neighbours_of_a_patch_than_rows_are_refused():
+    with pytest.raises(TooFewRowsError):
+        image_scores(np.ones((1, 2, 2)), np.ones((3, 2)), patch_neighbors=4)
 
 
 @pytest.mark.parametrize(

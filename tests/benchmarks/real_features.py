@@ -33,6 +33,7 @@ class Preparing:
     """Plain resizing and the normalisation these networks were trained with."""
 
     size: tuple[int, int] = (224, 224)
+    resize: str = "stretch"
     crop: None = None
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)

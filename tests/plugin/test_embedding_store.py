@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchcore_plugin import embedding_store
 from patchcore_plugin.embedding_store import EmbeddingStore
 from patchcore_plugin.errors import NonFiniteError, OutputError, ShapeError
 
@@ -47,6 +49,40 @@ def test_any_choice_of_rows_is_the_array_s_in_the_order_asked_for(store, rows, d
     wanted = np.array([row % 60 for row in rows] if dense else rows, dtype=np.int64)
     assert store[wanted].tobytes() == ROWS[wanted].tobytes()
     assert store[wanted].shape == (len(rows), 12)
+
+
+@pytest.mark.parametrize(("gap", "window"), [(0, 1), (48, 96), (200, 1000), (10**6, 10**6)])
+def test_which_rows_are_read_together_does_not_decide(store, monkeypatch, gap, window):
+    monkeypatch.setattr(embedding_store, "_GAP", gap)
+    monkeypatch.setattr(embedding_store, "_WINDOW", window)
+    random = np.random.default_rng(0)
+    for wanted in (random.integers(0, 400, 300), np.sort(random.choice(len(ROWS), 500, replace=False)), [7, 7, 7]):
+        assert store[wanted].tobytes() == ROWS[wanted].tobytes()
+
+
+def test_systems_without_positioned_reads_give_the_same(store, monkeypatch):
+    monkeypatch.delattr(os, "preadv", raising=False)
+    wanted = np.random.default_rng(0).integers(0, len(ROWS), 300)
+    assert store[wanted].tobytes() == ROWS[wanted].tobytes()
+    assert store[100:5000].tobytes() == ROWS[100:5000].tobytes()
+
+
+def test_rows_close_together_are_read_in_one_go_and_lonely_ones_without_what_lies_between(store, monkeypatch):
+    reads = []
+    read = EmbeddingStore._read
+    monkeypatch.setattr(
+        EmbeddingStore,
+        "_read",
+        lambda self, target, place: reads.append(len(target) // 48) or read(self, target, place),
+    )
+    store[[19_000, 5, 100, 7, 5, 10_000, 10_002]]
+    assert reads == [96, 3, 1]
+
+
+def test_it_says_where_files_may_be_put_beside_it(tmp_path):
+    store = with_rows(tmp_path, ROWS[:2])
+    assert store.folder == tmp_path
+    store.close()
 
 
 def test_masks_and_single_rows_are_the_array_s(store):

@@ -17,11 +17,12 @@ from PIL import Image
 from solar_cells import cells
 
 from patchcore_plugin import PatchCore, detector, disk_space, fit_store, fitting
+from patchcore_plugin.disk_space import MARGIN
 from patchcore_plugin.embedding_store import EmbeddingStore
 from patchcore_plugin.errors import ConfigError, ImageError, NoImagesError, OutputError, StoreError
-from patchcore_plugin.fit_store import remove_store
+from patchcore_plugin.fit_store import remove_store, stored_bytes
 from patchcore_plugin.good_images import InMemory
-from patchcore_plugin.memory_budget import resident_bytes
+from patchcore_plugin.memory_budget import LEAST, SLACK, Budget, resident_bytes
 
 SMALL = ["images.size=64", "sampler.keep=0.1", "calibration.holdout=0.2"]
 
@@ -157,6 +158,44 @@ def test_rows_that_a_killed_fit_left_half_written_are_dropped(good, expected, tm
     (tmp_path / ".done.json.x.part").write_text("{")
     assert answer(small().fit(good, store=tmp_path)) == expected
     assert not list(tmp_path.glob(".*"))
+
+
+def test_what_a_killed_sampler_left_is_removed(good, expected, tmp_path):
+    stopped(tmp_path, good, 6)
+    left = tmp_path / "short-1.scratch"
+    left.write_bytes(b"\x7f" * 9_999)
+    assert stored_bytes(tmp_path) >= 9_999
+    assert answer(small().fit(good, store=tmp_path)) == expected
+    assert not left.exists()
+    left.touch()
+    remove_store(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_the_room_that_the_sampler_needs_is_asked_for_with_that_of_the_embeddings(tmp_path, monkeypatch):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    images, embeddings, short = [tmp_path / "broken.png"] * 10, 10 * 64 * 152 * 4, 8 * 64 * 49 * 4
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(Budget, "left", lambda self: SLACK + 10_000 if self.bytes else None)
+    monkeypatch.setattr(Budget, "require_fit", lambda *_: None)
+    for free, error in ((embeddings + short, ImageError), (embeddings + short - 1, OutputError)):
+        monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _, f=free + MARGIN: usage._replace(free=f))
+        with pytest.raises(error):
+            small("memory.budget=1 GiB").fit(images, store=tmp_path / f"store{free}")
+
+
+def test_within_little_memory_short_vectors_wait_beside_the_embeddings(good, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(Budget, "left", lambda self: 20_000 if self.bytes else None)
+    monkeypatch.setattr(Budget, "require_fit", lambda *_: None)
+    seen = set()
+
+    def look(stage, done, total):
+        seen.update(path.stat().st_size for path in tmp_path.glob("*.scratch"))
+
+    fitted = small("memory.budget=1 GiB").fit(good, store=tmp_path, progress=look)
+    assert answer(fitted) == expected
+    assert 0 < max(seen) <= fitted.parts.sampler.disk_bytes(fitted.report.rows, 152, 20_000)
+    assert not list(tmp_path.glob("*.scratch"))
 
 
 def test_a_fit_that_was_killed_before_its_first_note_begins_anew(good, expected, tmp_path):
@@ -354,6 +393,31 @@ def test_a_budget_that_the_sampler_cannot_keep_is_refused_before_anything_is_rea
     many = small(greedy, f"memory.budget={held + 250 * 2**20}", "sampler.keep=0.9", "images.size=224")
     with pytest.raises(ConfigError, match="Keep fewer rows than 225,792"):
         many.fit([tmp_path / "broken.png"] * 400)
+
+
+def test_a_sampler_that_keeps_every_row_is_refused_where_the_bank_does_not_fit(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    budget = f"memory.budget={resident_bytes() + 250 * 2**20}"
+    with pytest.raises(ConfigError, match=r"(?s)'keep-all' remembers all of them.*pruned-greedy.*memory\.budget to"):
+        PatchCore.from_preset("default", ["sampler.name=keep-all", budget]).fit([tmp_path / "broken.png"] * 1000)
+
+
+@pytest.mark.parametrize("name", ["random", "keep-all"])
+def test_samplers_that_only_count_rows_work_within_a_budget(good, name):
+    within, free = (
+        PatchCore.from_preset("default", ["images.size=64", f"sampler.name={name}", *budget])
+        for budget in (["memory.budget=8 GiB"], [])
+    )
+    assert answer(within.fit(good)) == answer(free.fit(good))
+
+
+def test_what_choosing_takes_at_least_is_part_of_the_budget(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    budget = f"memory.budget={resident_bytes() + SLACK + LEAST + 20 * 2**20}"
+    with pytest.raises(ImageError):  # there is room enough for 400 images
+        small(budget, "images.size=224", "sampler.count=100").fit([tmp_path / "broken.png"] * 400)
+    with pytest.raises(ConfigError, match=r"Raise memory\.budget"):
+        small(budget, "images.size=224", "sampler.count=100").fit([tmp_path / "broken.png"] * 10_000)
 
 
 def test_the_report_tells_what_was_done_and_how_long_it_took(good):

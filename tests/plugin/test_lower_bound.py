@@ -77,7 +77,7 @@ def hard_rows(draw, max_rows=40, max_width=200):
 
 @given(
     rows=hard_rows(),
-    width=st.integers(2, 80),
+    width=st.integers(1, 80),
     folded=st.integers(2, 80),
     squares=st.sampled_from([expanded, differences]),
 )
@@ -149,6 +149,25 @@ def test_the_bound_is_close_where_axes_describe_the_rows():
     assert (law.slack(law.shorten(rows)) < 0.01 * np.median(truth) * law.scale).all()
 
 
+@pytest.mark.parametrize(("rows", "width"), [(20, 300), (70, 300), (299, 300), (600, 300), (40, 50)])
+def test_axes_are_those_along_which_the_sample_spreads_most(rows, width):
+    random = np.random.default_rng(0)
+    sample = (random.standard_normal((rows, width)) * np.geomspace(1, 1e-3, width)).astype(np.float32)
+    law = fit_lower_bound(sample, 13)
+    left = (law.shorten(sample)[:, -1].astype(np.float64) ** 2).sum() / law.scale**2
+    values = np.linalg.svd(sample - sample.mean(axis=0), compute_uv=False)
+    assert left <= 1.02 * (values[12:] ** 2).sum()
+    assert law.skew < 1e-5
+
+
+def test_one_value_is_the_distance_to_the_centre():
+    rows = rows_of(clusters, 60, 9)
+    law = fit_lower_bound(rows, 1)
+    lengths = np.linalg.norm(rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64), axis=1)
+    assert law.width == 1
+    np.testing.assert_allclose(law.shorten(rows)[:, 0], lengths * law.scale, rtol=1e-5)
+
+
 @pytest.mark.parametrize("width", [6, 7, 70])
 def test_as_many_axes_as_values_give_the_distance_itself(width):
     rows = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
@@ -187,7 +206,7 @@ def test_what_is_not_finite_is_refused(value):
 
 @pytest.mark.parametrize(
     ("sample", "width", "error"),
-    [(np.ones((4, 3)), 1, ShapeError), (np.ones((0, 3)), 4, EmptyInputError), (np.ones(3), 4, ShapeError)],
+    [(np.ones((4, 3)), 0, ShapeError), (np.ones((0, 3)), 4, EmptyInputError), (np.ones(3), 4, ShapeError)],
 )
 def test_samples_and_widths_that_mean_nothing_are_refused(sample, width, error):
     with pytest.raises(error):

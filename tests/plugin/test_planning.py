@@ -10,7 +10,9 @@ import pytest
 from solar_cells import cells
 
 from patchcore_plugin import PatchCore, disk_space, planning
+from patchcore_plugin.disk_space import MARGIN
 from patchcore_plugin.errors import NoImagesError, TooFewRowsError
+from patchcore_plugin.memory_budget import SLACK, Budget
 from patchcore_plugin.planning import plan_fit
 
 SMALL = ["images.size=64", "sampler.keep=0.1", "calibration.holdout=0.2"]
@@ -21,17 +23,31 @@ def small(*more):
     return PatchCore.from_preset("default", [*SMALL, *more])
 
 
+def plain(*more):
+    return PatchCore.from_preset("default", ["images.size=64", "calibration.holdout=0.2", *more])
+
+
 @pytest.fixture(scope="module")
 def good():
     return cells(0.0, 20)
 
 
 @pytest.mark.parametrize(
-    "settings", [(), ("sampler.count=77",), ("sampler.keep=1",), ("sampler.name=random",), ("images.crop=48",)]
+    "settings",
+    [
+        (),
+        ("sampler.count=77",),
+        ("sampler.keep=1",),
+        ("sampler.name=random",),
+        ("sampler.name=keep-all",),
+        ("images.crop=48",),
+    ],
 )
 def test_the_sizes_are_those_of_the_fit(good, tmp_path, settings):
-    plan = plan_fit(good, small(*settings), model=MODEL)
-    fitted = small(*settings).fit(good, store=tmp_path / "store")
+    if "sampler.name=keep-all" not in settings:
+        settings = ("sampler.keep=0.1", *settings)
+    plan = plan_fit(good, plain(*settings), model=MODEL)
+    fitted = plain(*settings).fit(good, store=tmp_path / "store")
     report, bank = fitted.report, fitted.bank
     sizes = plan.sizes
     assert (sizes.images, sizes.held_out, sizes.grid) == (report.images, report.held_out, bank.grid)
@@ -42,7 +58,7 @@ def test_the_sizes_are_those_of_the_fit(good, tmp_path, settings):
 
 
 def test_a_sampler_that_does_not_know_its_rows_beforehand_is_scaled_up_from_the_sample(good):
-    plan = plan_fit(good, PatchCore.from_preset("default", [SMALL[0], "sampler.name=keep-all"]), model=MODEL)
+    plan = plan_fit(good, PatchCore.from_preset("default", [SMALL[0], "sampler.radius=1e-9"]), model=MODEL)
     assert (plan.sizes.bank_rows, plan.bank_rows) == (None, plan.sizes.rows)
     assert "about 1,152 rows" in "\n".join(plan.in_words())
 
@@ -102,6 +118,20 @@ def test_a_disk_that_is_too_small_is_warned_of(good, monkeypatch, tmp_path):
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage._replace(free=2**20))
     plan = plan_fit(good, small(), model=tmp_path / "m", store=tmp_path / "m.fit")
     assert any("disk is too small" in warning for warning in plan.warnings)
+
+
+def test_what_the_sampler_puts_on_the_disk_is_counted(good, monkeypatch, tmp_path):
+    monkeypatch.setattr(Budget, "left", lambda self: SLACK + 50_000)  # so little that short vectors must wait there
+    few = small("memory.budget=1 GiB")
+    plan = plan_fit(good, few, model=tmp_path / "m", store=tmp_path / "m.fit")
+    short = 1024 * 49 * 4
+    assert plan.sizes.scratch_bytes == short == few.parts.sampler.disk_bytes(1024, 152, 50_000)
+    assert "196.0 KiB beside them while choosing" in "\n".join(plan.in_words())
+    needed = MARGIN + plan.sizes.bank_bytes(plan.bank_rows) + plan.sizes.embedding_bytes + short
+    for free, warnings in ((needed, 0), (needed - 1, 1)):
+        monkeypatch.setattr(planning, "free_bytes", lambda path, free=free: free)
+        told = plan_fit(good, few, model=tmp_path / "m", store=tmp_path / "m.fit").warnings
+        assert sum("disk is too small" in warning for warning in told) == warnings
 
 
 def test_a_system_that_does_not_tell_its_memory_is_no_obstacle(good, monkeypatch):

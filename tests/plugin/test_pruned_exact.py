@@ -21,8 +21,8 @@ from patchcore_plugin.errors import NonFiniteError, TooFewRowsError
 from patchcore_plugin.extractors.numba_cnn import NumbaCnn
 from patchcore_plugin.neighbors import pruned_exact
 from patchcore_plugin.neighbors.numba_pruned_scan import Budget
-from patchcore_plugin.neighbors.numba_shortening import shorten_queries
 from patchcore_plugin.neighbors.pruned_exact import PrunedExact, PrunedExactIndex
+from patchcore_plugin.neighbors.short_queries import shorten_queries
 
 NEVER_ENOUGH, ALWAYS_ENOUGH = Budget(-1.0, -1.0), Budget(2.0, 2.0)
 WAYS = {"pruned": ALWAYS_ENOUGH, "products": NEVER_ENOUGH}

@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 from row_families import FAMILIES, clusters, identical, lattice, odd_layouts, rectified, row_sets, rows_of, shifted
 from solar_cells import cells
 
-from patchcore_plugin import PatchCore
-from patchcore_plugin.embedding_store import EmbeddingStore
-from patchcore_plugin.errors import ConfigError, EmptyInputError, NonFiniteError, ShapeError, TooFewRowsError
+from patchcore_plugin import PatchCore, disk_space
+from patchcore_plugin.embedding_store import SCRATCH, EmbeddingStore
+from patchcore_plugin.errors import (
+    ConfigError,
+    EmptyInputError,
+    NonFiniteError,
+    OutputError,
+    ShapeError,
+    TooFewRowsError,
+)
 from patchcore_plugin.images import iterate
-from patchcore_plugin.samplers import shells
+from patchcore_plugin.samplers import axes, shells
 from patchcore_plugin.samplers.pruned_greedy import PrunedGreedy
 from patchcore_reference.coreset import coverage_radii, greedy_rows
 
@@ -48,6 +55,12 @@ def photographed():
     detector = PatchCore()
     (batch,) = iterate(cells(0, 5), detector.settings.images, batch_size=5)
     return detector.parts.embed(batch.pixels).reshape(-1, 152)
+
+
+@pytest.fixture
+def _axes_for_few_rows(monkeypatch):
+    """Make short vectors also of rows that are so few that they are measured by differences otherwise."""
+    monkeypatch.setattr(axes, "_FEW_VALUES", 0)
 
 
 def plain(rows, count, seed=0):
@@ -90,6 +103,7 @@ def test_no_number_of_rows_is_special(total):
     np.testing.assert_allclose(found.radii[-1], cover_radius(rows, found.rows), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("_axes_for_few_rows")
 def test_most_pairs_of_structured_rows_are_never_measured():
     found = selected(structured(6000, 300), keep=0.1)
     shares = found.facts["shares of pairs"]
@@ -102,7 +116,7 @@ def test_rows_without_structure_are_picked_as_exactly():
     rows = np.random.default_rng(0).standard_normal((3000, 100)).astype(np.float32)
     found = selected(rows, keep=0.1)
     require_farthest_first(rows, found.rows, unit=FLOAT32)
-    assert found.facts["width of short vectors"] == 101
+    assert found.facts["width of short vectors"] == 1
 
 
 def test_features_of_photographs_are_picked_as_the_reference_picks_them(photographed):
@@ -137,6 +151,7 @@ def test_threads_do_not_decide(threads):
         numba.set_num_threads(before)
 
 
+@pytest.mark.usefixtures("_axes_for_few_rows")
 @pytest.mark.parametrize("memory", [None, 10**7, 500_000, 100_000, 20_000])
 @pytest.mark.parametrize("family", [structured, None])
 def test_memory_and_the_way_rows_are_stored_do_not_decide(tmp_path, memory, family):
@@ -149,6 +164,7 @@ def test_memory_and_the_way_rows_are_stored_do_not_decide(tmp_path, memory, fami
     store.close()
 
 
+@pytest.mark.usefixtures("_axes_for_few_rows")
 def test_rows_are_read_in_pieces_that_fit_the_memory():
     rows = Slices(structured(4000, 100))
     found = PrunedGreedy(keep=0.05).select_with_report(rows, memory=400_000)
@@ -163,6 +179,42 @@ def test_short_vectors_leave_nothing_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     PrunedGreedy(keep=0.1).select(structured(500, 100), memory=20_000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_axes_for_few_rows")
+def test_short_vectors_wait_beside_the_rows_and_go_away_again(tmp_path):
+    store = EmbeddingStore(tmp_path / "rows", 100)
+    store.append(structured(500, 100))
+    seen = []
+
+    def look(done, total):
+        seen.extend(path.stat().st_size for path in tmp_path.iterdir() if path.name.endswith(SCRATCH))
+
+    few = PrunedGreedy(keep=0.1)
+    wanted = few.select(store)
+    np.testing.assert_array_equal(few.select(store, look, memory=20_000), wanted)
+    assert set(seen) == {few.disk_bytes(500, 100, 20_000)} == {500 * 49 * 4}
+    assert few.disk_bytes(500, 100, None) == few.disk_bytes(500, 100, 10**7) == 0
+    assert list(tmp_path.iterdir()) == [store.path]
+    store.close()
+
+
+def test_a_disk_without_room_for_short_vectors_is_refused_before_they_are_made(tmp_path, monkeypatch):
+    store = EmbeddingStore(tmp_path / "rows", 100)
+    store.append(structured(500, 100))
+    usage = disk_space.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(OutputError, match="disk is too small"):
+        PrunedGreedy(keep=0.1).select(store, memory=20_000)
+    assert list(tmp_path.iterdir()) == [store.path]
+    store.close()
+
+
+def test_a_folder_for_short_vectors_that_is_gone_is_named(tmp_path):
+    rows = Slices(structured(500, 100))
+    rows.folder = tmp_path / "gone"
+    with pytest.raises(OutputError, match="gone cannot be written"):
+        PrunedGreedy(keep=0.1).select(rows, memory=20_000)
 
 
 @pytest.mark.parametrize(("share", "most", "least"), [(0.5, 2048, 2048), (0.999, 64, 8), (0.96, 7, 1)])

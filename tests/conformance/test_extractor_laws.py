@@ -1,0 +1,44 @@
+"""The laws of extractors: each faulty one is caught, each unusual one passes, and so do our own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from patchcore_conformance.accepted.registry import accepted_parts
+from patchcore_conformance.broken.registry import broken_parts
+from patchcore_conformance.engine import run
+from patchcore_conformance.registry import laws_of
+from patchcore_conformance.verdicts import BAD
+from patchcore_plugin import components
+
+BROKEN = [
+    part for part in broken_parts("extractor") if not isinstance(part.make, partial)
+]  # the others are for all kinds
+LETTER = "extractor"[0].upper().replace("A", "G")
+OWN_LAWS = [law.id for law in laws_of("extractor") if law.id.startswith(LETTER)]
+
+
+@pytest.mark.parametrize("part", BROKEN, ids=lambda part: part.name)
+def test_a_faulty_extractor_is_caught(part):
+    wanted = sorted({"G02", "E01", *part.caught_by} & {law.id for law in laws_of("extractor")})
+    report = run("extractor", part.make, part.claims, only=wanted)
+    assert {result.id for result in report.results if result.verdict in BAD} >= set(part.caught_by)
+
+
+def test_each_law_of_extractors_has_a_faulty_one_that_it_catches():
+    assert set(OWN_LAWS) <= {caught for part in BROKEN for caught in part.caught_by}
+    assert [f"{LETTER}{number:02}" for number in range(1, 13)] == OWN_LAWS
+
+
+@pytest.mark.parametrize("part", accepted_parts("extractor"), ids=lambda part: part.name)
+def test_an_unusual_extractor_passes_all_it_claims(part):
+    run("extractor", part.make, part.claims).raise_for_status()
+
+
+@pytest.mark.parametrize("name", ["numba-cnn", "numpy-cnn"])
+@pytest.mark.long
+def test_our_own_extractors_hold_what_they_claim(name):
+    claims = {"level": "covariant", "serialisable": True, "thread_safe": True}
+    run("extractor", partial(components.create, "extractor", name), claims).raise_for_status()

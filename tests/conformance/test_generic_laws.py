@@ -1,0 +1,63 @@
+"""The laws for all kinds: each mistake that any kind can make is caught in every kind, and the right parts pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchcore_conformance.broken import generic
+from patchcore_conformance.broken.registry import _BROKEN
+from patchcore_conformance.engine import run
+from patchcore_conformance.fresh_process import answers_there
+from patchcore_conformance.model.aggregator import LocalMean
+from patchcore_conformance.registry import laws_of
+from patchcore_conformance.verdicts import BAD, Verdict
+
+MISTAKES = [part for part in _BROKEN.values() if getattr(part.make, "func", None) is generic.make]
+IDS = [f"X{number:02}" for number in range(1, 14)]
+
+
+def verdicts(kind, make, claims, only):
+    return {result.id: result.verdict for result in run(kind, make, claims, only=only).results}
+
+
+@pytest.mark.parametrize("part", MISTAKES, ids=lambda part: f"{part.kind}, {part.name}")
+def test_a_mistake_that_any_kind_can_make_is_caught(part):
+    found = verdicts(part.kind, part.make, part.claims, part.caught_by)
+    assert {law for law, verdict in found.items() if verdict in BAD} == set(part.caught_by)
+
+
+@pytest.mark.parametrize("kind", generic.RIGHT)
+def test_every_law_for_all_kinds_has_a_mistake_that_it_catches(kind):
+    caught = {law for part in MISTAKES if part.kind == kind for law in part.caught_by}
+    assert caught == set(IDS) <= {law.id for law in laws_of(kind)}
+
+
+@pytest.mark.parametrize("kind", generic.RIGHT)
+def test_a_right_part_passes_all_of_them(kind):
+    claims = {**generic.RIGHT[kind][1], "serialisable": True, "thread_safe": True}
+    found = verdicts(kind, generic.right_part(kind), claims, IDS)
+    assert found == dict.fromkeys(IDS, Verdict.PASS)
+
+
+def test_a_factory_that_cannot_be_sent_to_another_process_is_judged_in_this_one():
+    assert verdicts("aggregator", lambda **options: LocalMean(**options), {}, ["X06"]) == {"X06": Verdict.PASS}
+
+
+def test_the_other_process_answers_and_has_other_hashes(aggregator_context):
+    from patchcore_conformance.drivers.driver import driver_of
+
+    driver = driver_of(aggregator_context)
+    case = driver.cases()[0]
+    here, there = driver.bits(driver.raw(case), case), answers_there(aggregator_context, case)
+    assert there is not None
+    assert all((one == two).all() for one, two in zip(here, there, strict=True))
+
+
+@pytest.fixture
+def aggregator_context():
+    from patchcore_conformance.claims import Claims
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.profiles import QUICK
+    from patchcore_conformance.watched import Record, Tap
+
+    return Context("X06", "aggregator", Claims.of(None, "aggregator"), QUICK, 0, LocalMean, Tap(Record()))

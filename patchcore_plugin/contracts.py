@@ -70,8 +70,11 @@ class CoresetSampler(Protocol):
         Laws:   distinct row numbers in order of selection, also where rows are equal; never copies of the rows, since
                 the origin of each row (image, y, x) must survive. A fraction ``keep`` means max(1, round(keep * N)).
         May:    take ``progress``, called with (done, count) now and then; and ``memory``, the bytes it may use beside
-                the embeddings. A sampler with ``memory`` gets an ``EmbeddingStore`` where the rows are on disk. One
-                with ``select_with_report`` answers a ``samplers.selection.Selection``, told at the end of a fit.
+                the embeddings. A sampler with ``memory`` gets an ``EmbeddingStore`` where the rows are on disk; files
+                of its own go to the store's ``folder``, with names that end in ``embedding_store.SCRATCH``. One with
+                ``select_with_report`` answers a ``samplers.selection.Selection``, told at the end of a fit.
+                Foretell a fit: ``how_many(N)`` or ``at_most(N, D)`` rows kept, ``least_memory(N, D)`` bytes that it
+                cannot do without, ``disk_bytes(N, D, memory)`` bytes of such files.
         """
 
 

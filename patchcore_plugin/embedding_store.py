@@ -21,17 +21,20 @@ from patchcore_reference.checks import require_rows
 if TYPE_CHECKING:
     from patchcore_plugin.arrays import Embeddings, Rows
 
-_WINDOW = 4 * 2**20  # bytes: rows that lie this close are read in one go, wanted and unwanted ones together
-_WORTH_IT = 16  # ... unless fewer than one row in so many is wanted: then each is read by itself
+SCRATCH = ".scratch"  # how names end of files that whoever reads a store may put beside it, and removes again
+_GAP = 16 * 2**10  # bytes between wanted rows that are read along with them: another call to the system costs as much
+_WINDOW = 2**20  # bytes that are read in one go at most: they stay in the processor's cache until rows are taken out
 
 
 class EmbeddingStore:
     """N float32 rows of width D in a file; stands where an array (N, D) of embeddings is expected.
 
     ``store[a:b]`` and ``store[rows]`` answer float32 arrays of their own; nothing else is kept in memory. Every row is
-    finite: that is checked when it comes in. Reading is safe from several threads.
+    finite: that is checked when it comes in. Reading is safe from several threads. ``folder`` is where whoever works on
+    the rows may put files of its own, with names that end in ``SCRATCH``: that disk has been asked for room.
 
-    Cost:   reading at the speed of the disk, or of the system's cache where the file fits in it.
+    Cost:   reading at the speed of the disk, or of the system's cache where the file fits in it: then about 2 us for a
+            row far from the others, and less for rows close together.
     """
 
     dtype = np.dtype(np.float32)
@@ -52,6 +55,11 @@ class EmbeddingStore:
         self._turn = threading.Lock()
         self._rows = self._file.seek(0, os.SEEK_END) // self._row_bytes
         self.cut(self._rows)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the file."""
+        return self.path.parent
 
     @property
     def _row_bytes(self) -> int:
@@ -79,7 +87,7 @@ class EmbeddingStore:
         require_rows(rows, "patch embeddings")
         if rows.shape[1] != self.width:
             raise ShapeError(f"rows of {rows.shape[1]} values came, but {self.path} holds rows of {self.width}.")
-        data = np.ascontiguousarray(rows, self.dtype).reshape(-1).view(np.uint8).data
+        data = _bytes_of(np.ascontiguousarray(rows, self.dtype))
         with self._turn:
             try:
                 self._file.seek(self.nbytes)
@@ -126,35 +134,59 @@ class EmbeddingStore:
 
     def _block(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         rows = np.empty((stop - start, self.width), self.dtype)
-        target = rows.reshape(-1).view(np.uint8).data
-        with self._turn:
-            self._file.seek(start * self._row_bytes)
-            while len(target):
-                got = self._file.readinto(target)
-                if not got:
-                    raise OutputError(
-                        f"{self.path} is shorter than it was: row {stop - 1} is gone. Something else cut it while it "
-                        "was in use; delete its folder and fit again."
-                    )
-                target = target[got:]
+        self._fill(_bytes_of(rows), start)
         return rows
 
     def _scattered(self, wanted: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         rows = self._checked(wanted)
+        if (np.diff(rows) >= 0).all():
+            return self._ascending(rows)
+        order = np.argsort(rows)
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return self._ascending(rows[order])[place]
+
+    def _ascending(self, rows: Rows) -> npt.NDArray[np.float32]:
         found = np.empty((len(rows), self.width), self.dtype)
-        order = np.argsort(rows, kind="stable")
-        ascending = rows[order]
-        per_window = max(1, _WINDOW // self._row_bytes)
-        begin = 0
-        while begin < len(ascending):
-            first = int(ascending[begin])
-            end = int(np.searchsorted(ascending, first + per_window))
-            span = int(ascending[end - 1]) - first + 1
-            if span > _WORTH_IT * (end - begin):
-                end, span = begin + 1, 1
-            found[order[begin:end]] = self._block(first, first + span)[ascending[begin:end] - first]
-            begin = end
+        begins, ends = self._runs(rows)
+        firsts, spans = rows[begins], rows[ends - 1] - rows[begins] + 1
+        window = np.empty((int(spans.max(initial=0)), self.width), self.dtype)
+        of_found, of_window, row = _bytes_of(found), _bytes_of(window), self._row_bytes
+        runs = zip(*(part.tolist() for part in (begins, ends, firsts, spans)), strict=True)
+        for begin, end, first, span in runs:
+            if end - begin == 1:
+                self._fill(of_found[begin * row : end * row], first)
+            else:
+                self._fill(of_window[: span * row], first)
+                np.take(window, rows[begin:end] - first, axis=0, out=found[begin:end], mode="clip")  # "raise" buffers
         return found
+
+    def _runs(self, ascending: Rows) -> tuple[Rows, Rows]:
+        """Where runs of rows that are read in one go begin and end: close to each other, and within one window."""
+        apart, windows = max(1, _GAP // self._row_bytes), ascending // max(1, _WINDOW // self._row_bytes)
+        parted = (np.diff(ascending) > apart) | (np.diff(windows) > 0)
+        cuts = np.flatnonzero(parted) + 1
+        begins = np.concatenate([np.zeros(min(1, len(ascending)), np.int64), cuts])
+        return begins, np.append(cuts, len(ascending))[: len(begins)]
+
+    def _fill(self, target: memoryview, first: int) -> None:
+        """Read as many rows as there is room for in ``target`` (bytes), from row ``first`` on."""
+        place, end = first * self._row_bytes, first * self._row_bytes + len(target)
+        while place < end:
+            got = self._read(target, place)
+            if not got:
+                raise OutputError(
+                    f"{self.path} is shorter than it was: row {end // self._row_bytes - 1} is gone. Something else cut "
+                    "it while it was in use; delete its folder and fit again."
+                )
+            target, place = target[got:], place + got
+
+    def _read(self, target: memoryview, place: int) -> int:
+        if hasattr(os, "preadv"):  # needs no turn: it has no place of its own in the file
+            return os.preadv(self._file.fileno(), [target], place)
+        with self._turn:
+            self._file.seek(place)
+            return self._file.readinto(target)
 
     def _checked(self, wanted: npt.NDArray[Any]) -> Rows:
         if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
@@ -169,3 +201,7 @@ class EmbeddingStore:
             f"{self.path} could not be written: {problem.strerror or problem}. Free some space, or choose another "
             "folder for the embeddings. What was stored before is intact: the same fit resumes from it."
         )
+
+
+def _bytes_of(rows: npt.NDArray[np.float32]) -> memoryview:
+    return rows.reshape(-1).view(np.uint8).data

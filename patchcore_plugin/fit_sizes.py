@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_plugin.disk_space import require_space
+from patchcore_plugin.memory_budget import SLACK, Budget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,9 +44,20 @@ def _rows_kept(sampler: Any, rows: int, width: int) -> int | None:
     return int(sampler.how_many(rows)) if hasattr(sampler, "how_many") else None
 
 
+def _scratch_bytes(sampler: Any, rows: int, width: int, budget: Budget) -> int:
+    """Ask the sampler what it will put on the disk; by then the program holds more than now, so rather too much."""
+    left = budget.left()
+    if left is None or not hasattr(sampler, "disk_bytes"):
+        return 0
+    return int(sampler.disk_bytes(rows, width, max(1, left - SLACK)))
+
+
 @dataclass(frozen=True)
 class FitSizes:
-    """Images to choose from and put aside, the patch grid (h, w), the width D; bank rows where the sampler knows."""
+    """Images to choose from and put aside, the patch grid (h, w), the width D; bank rows where the sampler knows.
+
+    ``scratch_bytes`` is what the sampler may put on the disk while it chooses, beside embeddings that wait there.
+    """
 
     images: int
     held_out: int
@@ -53,6 +65,7 @@ class FitSizes:
     width: int
     bank_rows: int | None
     bank_dtype: str = "float32"
+    scratch_bytes: int = 0
 
     @classmethod
     def of(cls, image_count: int, parts: Parts, settings: Settings) -> FitSizes:
@@ -64,8 +77,10 @@ class FitSizes:
         h, w, width = patch_shape(parts, settings)
         held_out = len(numbers_held_out(image_count, settings.calibration))
         images = image_count - held_out
-        kept = _rows_kept(parts.sampler, images * h * w, width)
-        return cls(images, held_out, (h, w), width, kept, settings.scoring.bank_dtype)
+        rows = images * h * w
+        kept = _rows_kept(parts.sampler, rows, width)
+        scratch = _scratch_bytes(parts.sampler, rows, width, Budget(settings.memory.budget))
+        return cls(images, held_out, (h, w), width, kept, settings.scoring.bank_dtype, scratch)
 
     @property
     def rows(self) -> int:
@@ -77,17 +92,23 @@ class FitSizes:
         """Bytes of all patch embeddings, those put aside included."""
         return (self.images + self.held_out) * self.grid[0] * self.grid[1] * self.width * 4
 
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes that a folder of embeddings takes at most, what the sampler puts beside them included."""
+        return self.embedding_bytes + self.scratch_bytes
+
     def bank_bytes(self, rows: int) -> int:
         """Bytes of a bank of so many rows with their origins, in a saved model."""
         return rows * (self.width * np.dtype(self.bank_dtype).itemsize + 12)
 
     def require_space(self, model: Path, store: Path | None) -> None:
-        """Refuse to begin when a disk has no room for the model, or for the embeddings that are not stored yet.
+        """Refuse to begin when a disk has no room for the model, or for what has to be stored and is not there yet.
 
         Raises: OutputError that says how much is needed and how much there is.
         """
+        from patchcore_plugin.fit_store import stored_bytes
+
         needed = {model: self.bank_bytes(self.bank_rows or 0)}
         if store is not None:
-            there = sum(file.stat().st_size for file in store.glob("*.f32"))
-            needed[store] = max(0, self.embedding_bytes - there)
+            needed[store] = max(0, self.disk_bytes - stored_bytes(store))
         require_space(needed)

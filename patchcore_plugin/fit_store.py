@@ -4,6 +4,7 @@
     done.json        how many images are complete, which were left out
     remembered.f32   rows of the images to choose from, image after image       embedding_store.py
     held_out.f32     rows of the images that only calibrate
+    *.scratch        what the sampler cannot keep in memory, while it chooses
     lock             held while a process uses the folder
 
 Rows are written first, then flushed, then counted in ``done.json``: rows beyond the count are of no known worth, and
@@ -22,7 +23,7 @@ import numpy as np
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.atomic_file import replacing
 from patchcore_plugin.disk_space import require_space
-from patchcore_plugin.embedding_store import EmbeddingStore
+from patchcore_plugin.embedding_store import SCRATCH, EmbeddingStore
 from patchcore_plugin.errors import ImageError, OutputError, StoreError
 from patchcore_plugin.folder_lock import FolderLock
 from patchcore_plugin.good_images import GoodImages
@@ -45,11 +46,18 @@ class FitStore:
     """Embeddings of a fit on their way to the sampler, in a folder; a shelf as ``good_images.Shelf`` describes it."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, aside: frozenset[int], *, skip_unreadable: bool = False
+        self,
+        folder: Path,
+        manifest: Manifest,
+        aside: frozenset[int],
+        *,
+        skip_unreadable: bool = False,
+        scratch_bytes: int = 0,
     ) -> None:
         """Open a folder for exactly the fit that ``manifest`` describes, or begin one there.
 
-        Args:   aside: numbers of the images that only calibrate; skip_unreadable: whether images may be missing.
+        Args:   aside: numbers of the images that only calibrate; skip_unreadable: whether images may be missing;
+                scratch_bytes: what the sampler will put there beside the embeddings.
         Raises: StoreError when another process uses it, or when it holds another fit's embeddings or is damaged;
                 OutputError when it cannot be written, holds something else, or its disk is too small; ImageError when
                 images were left out there, but none may be here. What the folder held is then as it was.
@@ -57,7 +65,7 @@ class FitStore:
         self.folder, self._manifest, self._aside = folder, manifest, aside
         with ExitStack() as opened:
             opened.callback(_locked(folder).release)
-            self.first, left_out = self._resumed(skip_unreadable)
+            self.first, left_out = self._resumed(skip_unreadable, scratch_bytes)
             self._left_out = list(left_out)
             self._remembered = EmbeddingStore(folder / REMEMBERED, manifest.width)
             opened.callback(self._remembered.close)
@@ -68,7 +76,7 @@ class FitStore:
             self._opened = opened.pop_all()
         self._synced = time.monotonic()
 
-    def _resumed(self, skip_unreadable: bool) -> tuple[int, tuple[int, ...]]:
+    def _resumed(self, skip_unreadable: bool, scratch_bytes: int) -> tuple[int, tuple[int, ...]]:
         """Compare the folder with the manifest; return how many images are complete, and which were left out."""
         done, left_out = _NOTHING_DONE
         path = self.folder / MANIFEST
@@ -85,9 +93,8 @@ class FitStore:
             _require_ours(self.folder)
         h, w = self._manifest.grid
         total = len(self._manifest.images) * h * w * self._manifest.width * 4
-        there = sum(file.stat().st_size for file in self.folder.glob("*.f32"))
-        require_space({self.folder: max(0, total - there)})
-        for left_behind in self.folder.glob(".*.part"):  # of a process that was killed while writing
+        require_space({self.folder: max(0, total + scratch_bytes - stored_bytes(self.folder))})
+        for left_behind in _left_behind(self.folder):
             left_behind.unlink()
         return done, left_out
 
@@ -169,6 +176,16 @@ def removed_when_done(folder: Path | None, say: Callable[[str], None]) -> Iterat
     remove_store(folder)
 
 
+def stored_bytes(folder: Path) -> int:
+    """Bytes of embeddings in a folder, and of what a killed fit left beside them: room that the next one has."""
+    return sum(file.stat().st_size for file in (*folder.glob("*.f32"), *_left_behind(folder)))
+
+
+def _left_behind(folder: Path) -> list[Path]:
+    """Files of a process that was killed while writing or choosing."""
+    return [*folder.glob(".*.part"), *folder.glob(f"*{SCRATCH}")]
+
+
 def remove_store(folder: Path) -> None:
     """Delete a folder of embeddings: the files that ``FitStore`` makes, and the folder once nothing else is in it.
 
@@ -179,7 +196,7 @@ def remove_store(folder: Path) -> None:
     _require_ours(folder)
     lock = _locked(folder)
     try:
-        for file in (*folder.glob(".*.part"), *(folder / name for name in _OURS)):
+        for file in (*_left_behind(folder), *(folder / name for name in _OURS)):
             file.unlink(missing_ok=True)
         lock.release()
         folder.rmdir()
@@ -199,7 +216,8 @@ def _locked(folder: Path) -> FolderLock:
 
 def _require_ours(folder: Path) -> None:
     """Refuse a folder with files of other kinds: it would be filled, and some day emptied."""
-    strange = [entry.name for entry in folder.iterdir() if entry.name not in _OURS and not entry.name.endswith(".part")]
+    names = (entry.name for entry in folder.iterdir())
+    strange = [name for name in names if name not in _OURS and not name.endswith((".part", SCRATCH))]
     if strange:
         raise OutputError(
             f"{folder} holds {sorted(strange)[0]!r}, which is no part of stored embeddings. Name a folder of their own."

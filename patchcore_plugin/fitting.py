@@ -47,8 +47,10 @@ def open_shelf(
     Budget(settings.memory.budget).require_fit(parts.sampler, settings.sampler.name, sizes)
     images = image_stamps(source.items, source.names)
     manifest = Manifest(deciding_settings(settings, parts, BATCH), images, sizes.grid, sizes.width)
-    with _folder(folder) as place, FitStore(place, manifest, aside, skip_unreadable=skip_unreadable) as store:
-        yield store
+    with _folder(folder) as place:
+        scratch = sizes.scratch_bytes
+        with FitStore(place, manifest, aside, skip_unreadable=skip_unreadable, scratch_bytes=scratch) as store:
+            yield store
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from patchcore_plugin.byte_sizes import in_words
 from patchcore_plugin.errors import ConfigError
@@ -42,12 +42,18 @@ class Budget:
             return
         row_bytes = sizes.width * 4
         bank = (sizes.bank_rows or 0) * row_bytes * BANK_COPIES
-        for_choosing = LEAST if takes_memory(sampler) else sizes.rows * row_bytes
+        for_choosing = _least_for(sampler, sizes) if takes_memory(sampler) else sizes.rows * row_bytes
         needed = max(for_choosing, bank)
         if needed <= left:
             return
         total = in_words(self.bytes - left + needed)
-        if bank >= for_choosing:
+        if bank >= for_choosing and sizes.bank_rows == sizes.rows:
+            advice = (
+                f"Sampler {name!r} remembers all of them, and a memory bank is in memory while it is searched. Set "
+                f'sampler.name = "pruned-greedy", with sampler.keep well below 1, or raise memory.budget to {total} or '
+                "more."
+            )
+        elif bank >= for_choosing:
             advice = f"Keep fewer rows than {sizes.bank_rows:,}, or raise memory.budget to {total} or more."
         elif takes_memory(sampler):
             advice = f"Raise memory.budget to {total} or more."
@@ -60,6 +66,12 @@ class Budget:
             f"memory.budget is {in_words(self.bytes)}, of which {in_words(left)} are left beside what the program "
             f"itself holds, but {in_words(needed)} are needed for {sizes.rows:,} rows of {sizes.width} values. {advice}"
         )
+
+
+def _least_for(sampler: Any, sizes: FitSizes) -> int:
+    """Bytes without which a sampler that works on parts of the rows cannot choose; it may know itself."""
+    known = getattr(sampler, "least_memory", None)
+    return max(LEAST, int(known(sizes.rows, sizes.width)) if known else 0)
 
 
 def resident_bytes() -> int:

@@ -60,6 +60,8 @@ class Plan:
         """Say it in lines for a terminal; what is a guess is called one."""
         sizes, times = self.sizes, {stage: duration(seconds) for stage, seconds in self.seconds.items()}
         where = f"on disk in {self.store} ({in_words(self.disk_free)} free)" if self.store else "in memory"
+        if self.store and sizes.scratch_bytes:
+            where += f", and {in_words(sizes.scratch_bytes)} beside them while choosing"
         there = "" if self.available is None else f", {in_words(self.available)} available"
         bank = in_words(sizes.bank_bytes(self.bank_rows))
         lines = {
@@ -194,7 +196,7 @@ def _warnings(
         Budget(settings.memory.budget).require_fit(detector.parts.sampler, settings.sampler.name, sizes)
     except ConfigError as problem:
         found.append(str(problem))
-    disk = MARGIN + sizes.bank_bytes(bank_rows) + (sizes.embedding_bytes if store else 0)
+    disk = MARGIN + sizes.bank_bytes(bank_rows) + (sizes.disk_bytes if store else 0)
     if disk > free_bytes(store or model):
         found.append(f"the disk is too small: {in_words(disk)} are needed with a margin. Free some space.")
     return found

@@ -6,22 +6,22 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, log, nextafter, sqrt
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_plugin.arrays import as_numpy
-from patchcore_plugin.errors import ConfigError, EmptyInputError, ShapeError
+from patchcore_plugin.errors import ConfigError
 from patchcore_plugin.samplers.how_many import HowFar, require_setting
 from patchcore_plugin.samplers.selection import Selection
 from patchcore_plugin.samplers.shells import Shells
-from patchcore_plugin.samplers.short_rows import ShortRows, Stored
-from patchcore_reference.checks import require_real
+from patchcore_plugin.samplers.short_rows import BYTES_BESIDE, ShortRows, short_width
+from patchcore_plugin.samplers.stored_rows import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from patchcore_plugin.arrays import Embeddings, Rows
+    from patchcore_plugin.samplers.stored_rows import Stored
 
 _SHORT = 49  # width of short vectors: 48 coordinates fill whole panels, and the tail
 _STEPS = 1000  # in which progress towards a radius is told
@@ -67,11 +67,12 @@ class PrunedGreedy(HowFar):
         Cost:   about O(N*D*r) time for short vectors of r values, then O(N*M*r) for a third of the pairs, and less than
                 1 % of the pairs on whole rows, on features of images; on rows without any structure up to O(N*M*D).
                 Memory beyond the embeddings: 4r + 16 bytes a row (r is made smaller to stay within ``memory``, and
-                short vectors go to a temporary file if that is not enough) and the chosen rows. ``progress`` hears
-                (done, all) after each of some hundred rounds, between which the call can be interrupted.
+                short vectors go to a file beside the store, or to a temporary one, if that is not enough) and the
+                chosen rows. ``progress`` hears (done, all) after each of some hundred rounds, between which the call
+                can be interrupted.
         Source: Roth et al., CVPR 2022, arXiv:2106.08265, Eq. 4 and Algorithm 1; Gonzalez, 1985.
         """
-        rows = _readable(embeddings)
+        rows = readable(embeddings)
         if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int) or memory < 1):
             raise ConfigError(f"memory is {memory!r}, but a whole number of bytes is needed, or None for no limit.")
         total, width = rows.shape
@@ -79,7 +80,7 @@ class PrunedGreedy(HowFar):
         first = int(np.random.default_rng(self.seed).integers(total))
         seconds: dict[str, float] = {}
         with _timed(seconds, "axes"):
-            table = ShortRows(rows, _SHORT, self._beside_the_bank(memory, rows, most))
+            table = ShortRows(rows, _SHORT, self._beside_the_bank(memory, most, width, rows.dtype.itemsize), most)
         with table:
             with _timed(seconds, "short vectors"):
                 table.shorten()
@@ -90,11 +91,22 @@ class PrunedGreedy(HowFar):
             progress(*(2 * (most if self.radius is None else _STEPS,)))
         return Selection(shells.rows, shells.radii, _facts(shells, seconds))
 
-    def _beside_the_bank(self, memory: int | None, rows: Stored, most: int) -> int | None:
+    def least_memory(self, total: int, width: int) -> int:
+        """Bytes that choosing takes beside float32 rows in a file, with short vectors in a file as well."""
+        bank = 0 if self.radius is not None else self.at_most(total, width) * (width + _SHORT) * 4
+        return total * BYTES_BESIDE + bank
+
+    def disk_bytes(self, total: int, width: int, memory: int | None) -> int:
+        """Bytes of short vectors in a file, at most, while choosing from float32 rows in a file within ``memory``."""
+        left = self._beside_the_bank(memory, self.at_most(total, width), width, 4)
+        values, in_file = short_width(total, width, _SHORT, left)
+        return total * values * 4 if in_file else 0
+
+    def _beside_the_bank(self, memory: int | None, most: int, width: int, itemsize: int) -> int | None:
         """What is left of the memory beside the chosen rows, which are needed whole; a radius may need few of them."""
         if memory is None or self.radius is not None:
             return memory
-        return max(memory // 4, memory - most * (rows.shape[1] + _SHORT) * rows.dtype.itemsize)
+        return max(memory // 4, memory - most * (width + _SHORT) * itemsize)
 
     def _teller(self, progress: Callable[[int, int], None] | None, most: int) -> Callable[[int, float], None]:
         """Count rows; or, towards a radius, equal steps of the logarithm, in which the radius falls steadily."""
@@ -120,18 +132,6 @@ def _largest_square(radius: float) -> float:
     while sqrt(nextafter(square, inf)) <= radius:
         square = nextafter(square, inf)
     return square
-
-
-def _readable(embeddings: Any) -> Stored:
-    """Take arrays as they are, everything that can be one as an array, and stores as stores; refuse no rows at all."""
-    store = hasattr(embeddings, "__getitem__") and hasattr(embeddings, "dtype") and not hasattr(embeddings, "__array__")
-    rows = embeddings if store and not hasattr(embeddings, "__dlpack__") else as_numpy(embeddings, "embeddings")
-    if len(rows.shape) != 2:
-        raise ShapeError(f"embeddings have shape {rows.shape}, but one row per embedding, (rows, width), is needed.")
-    if 0 in rows.shape:
-        raise EmptyInputError(f"embeddings are empty: their shape is {rows.shape}. At least one row is needed.")
-    require_real(rows, "embeddings")
-    return cast("Stored", rows)
 
 
 @contextmanager

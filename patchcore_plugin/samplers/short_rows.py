@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from patchcore_plugin.embedding_store import EmbeddingStore
-from patchcore_plugin.errors import NonFiniteError
-from patchcore_plugin.lower_bound import LowerBound, fit_lower_bound, without_turning
+from patchcore_plugin.disk_space import require_space
+from patchcore_plugin.embedding_store import SCRATCH, EmbeddingStore
+from patchcore_plugin.errors import NonFiniteError, OutputError
+from patchcore_plugin.numba_shortening import Shortener
+from patchcore_plugin.samplers.axes import fit_axes
 from patchcore_plugin.samplers.numba_pruning import Rows
-from patchcore_plugin.samplers.numba_shortening import Shortener
 from patchcore_reference.checks import require_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SAMPLE = 2048  # rows that the axes are fitted on; fewer where there are few, so that axes cost less than they save
-_JUDGES = 256  # other rows that say whether the axes are any good
-_SHAPELESS = 0.5  # share of the squared lengths left in the tails from which on short vectors prove next to nothing
+    from patchcore_plugin.lower_bound import LowerBound
+    from patchcore_plugin.samplers.stored_rows import Stored
+
 _BLOCK_BYTES = 2**24  # of rows read at a time
-_PER_ROW = 17  # bytes beside a short vector: its norm and slack, the distance known and centres seen, one mark
+BYTES_BESIDE = 17  # each short vector: its norm and slack, the distance known and centres seen, one mark
 _LEAST_WIDTH = 9  # of a short vector worth keeping in memory
 
 
-class Stored(Protocol):
-    """Embeddings (N, D) that are read in pieces."""
+def short_width(rows: int, wide: int, width: int, memory: int | None) -> tuple[int, bool]:
+    """Make short vectors of ``rows`` rows (``wide`` values) so short that they fit into memory, or plan for a file.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows and width, (N, D)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the values that reading gives."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, wanted: Any, /) -> npt.NDArray[Any]: ...
+    Returns how many of ``width`` values a short vector may have at most, and whether they have to go to a file.
+    """
+    width = min(width, wide + 1)
+    if memory is None:
+        return width, False
+    room = int(memory * 0.75 / rows - BYTES_BESIDE) // 4
+    in_file = room < min(width, _LEAST_WIDTH)
+    return (width if in_file else min(width, room)), in_file
 
 
 class ShortRows:
     """N embeddings with short vectors, norms and slack; short vectors go to a file where memory is too small for them.
 
-    ``law`` is the lower bound they were made with. Use it in a ``with`` block: that is how the file goes away.
+    ``law`` is the lower bound they were made with. Use it in a ``with`` block: that is how the file goes away. It lies
+    in the embeddings' ``folder`` where they have one, else in the system's folder for temporary files.
     """
 
-    def __init__(self, embeddings: Stored, width: int, memory: int | None) -> None:
+    def __init__(self, embeddings: Stored, width: int, memory: int | None, most: int) -> None:
         self.embeddings = embeddings
-        self._folder: TemporaryDirectory[str] | None = None
-        self.law = _fit(embeddings, self._fitting_width(width, memory), self._roomy(memory))
+        rows, wide = embeddings.shape
+        width, self._in_file = short_width(rows, wide, width, memory)
+        self.law = fit_axes(embeddings, width, most, self._roomy(memory))
         self._shortener = Shortener(self.law)
         self.dtype = _measuring_type(embeddings.dtype, self.law)
         self.norms = np.empty(len(embeddings), dtype=np.float32)
@@ -64,9 +66,9 @@ class ShortRows:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
+        if isinstance(self.short, EmbeddingStore):
             self.short.close()
-            self._folder.cleanup()
+            self.short.path.unlink(missing_ok=True)
 
     @property
     def in_memory(self) -> bool:
@@ -81,17 +83,18 @@ class ShortRows:
     def shorten(self) -> None:
         """Read all rows once and make their short vectors.
 
-        Raises: NonFiniteError for NaN or infinity, before anything was chosen.
+        Raises: NonFiniteError for NaN or infinity, before anything was chosen; OutputError when short vectors have to
+                go to a file and there is no room for it.
         """
         self.short = self._room()
         for block in self.blocks():
             short = self._shorten(block)
             self.slack[block] = self.law.slack(short)
             self.norms[block] = np.einsum("ij,ij->i", short, short)
-            if self._folder is None:
-                self.short[block] = short
-            else:
+            if self._in_file:
                 self.short.append(short)
+            else:
+                self.short[block] = short
 
     def full(self, rows: Any) -> npt.NDArray[Any]:
         """Embeddings of some rows (n, D), in the type that is measured with."""
@@ -102,7 +105,7 @@ class ShortRows:
         """Give rows (ascending), and for each its place in the short vectors and among the embeddings given."""
         own = np.arange(len(rows))
         full, where = (self.full(rows), own) if self._array is None else (self._array, rows)
-        if self._folder is None:
+        if not self._in_file:
             return Rows(_read_only(full), self.short, self.norms, self.slack), rows, where
         short = self.short[rows]
         return Rows(_read_only(full), short, self.norms[rows], self.slack[rows]), own, where
@@ -115,27 +118,17 @@ class ShortRows:
                 require_finite(self.embeddings, "embeddings")  # says where among all rows
             raise
 
-    def _fitting_width(self, width: int, memory: int | None) -> int:
-        """Make short vectors so short that they fit into half of the memory; or plan for a file."""
-        rows, wide = self.embeddings.shape
-        width = min(width, wide + 1)
-        if memory is None:
-            return width
-        room = int(memory * 0.75 / rows - _PER_ROW) // 4
-        if room >= min(width, _LEAST_WIDTH):
-            return min(width, room)
-        self._folder = TemporaryDirectory(prefix="patchcore-short-")
-        return width
-
     def _roomy(self, memory: int | None) -> bool:
         """Whether a second copy of all rows would fit."""
         rows, wide = self.embeddings.shape
-        return memory is None or rows * (4 * (wide + 1) + _PER_ROW) < memory * 0.75
+        return memory is None or rows * (4 * (wide + 1) + BYTES_BESIDE) < memory * 0.75
 
     def _room(self) -> Any:
-        if self._folder is None:
+        if not self._in_file:
             return np.empty((len(self.embeddings), self.law.width), dtype=np.float32)
-        return EmbeddingStore(Path(self._folder.name) / "short.f32", self.law.width)
+        folder = Path(getattr(self.embeddings, "folder", tempfile.gettempdir()))
+        require_space({folder: len(self.embeddings) * self.law.width * 4})
+        return EmbeddingStore(_new_file(folder), self.law.width)
 
     def _rows_at_once(self, memory: int | None) -> int:
         """Rows that are read and looked at together; all of them where nothing is read."""
@@ -143,24 +136,16 @@ class ShortRows:
         return max(64, bytes_at_once // (4 * (self.embeddings.shape[1] + self.law.width)))
 
 
-def _fit(embeddings: Stored, width: int, roomy: bool) -> LowerBound:
-    """Fit the bound to rows drawn at random; which ones has no influence on what is chosen.
-
-    Where axes turn out to describe little, whole centred rows take the place of short vectors, if there is room.
-    """
-    count = min(len(embeddings), max(64, min(_SAMPLE, len(embeddings) // 16)))
-    random = np.random.default_rng(0)
-    sample, others = (embeddings[_some(random, len(embeddings), number)] for number in (count, _JUDGES))
-    if isinstance(embeddings, np.ndarray) and not (np.isfinite(sample).all() and np.isfinite(others).all()):
-        require_finite(embeddings, "embeddings")
-    bound = fit_lower_bound(sample, width)
-    squares = bound.shorten(others).astype(np.float64) ** 2  # not the sample, which its own axes always describe well
-    shapeless = squares[:, -1].sum() > _SHAPELESS * squares.sum()
-    return without_turning(bound) if shapeless and roomy else bound
-
-
-def _some(random: np.random.Generator, total: int, number: int) -> npt.NDArray[np.int64]:
-    return np.sort(random.choice(total, min(number, total), replace=False))
+def _new_file(folder: Path) -> Path:
+    try:
+        file, path = tempfile.mkstemp(prefix="short-", suffix=SCRATCH, dir=folder)
+    except OSError as problem:
+        raise OutputError(
+            f"short vectors do not fit in memory, and {folder} cannot be written: {problem.strerror}. "
+            "Make it writable, or allow more memory."
+        ) from problem
+    os.close(file)
+    return Path(path)
 
 
 def _measuring_type(given: np.dtype[Any], law: LowerBound) -> np.dtype[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from patchcore_conformance.violation import KitError
 
@@ -53,6 +54,7 @@ class Claims:
     max_k            neighbors: the largest k that is answered; None for all of the bank.
     padding          aggregator: what lies beyond the edge: "zero" or "valid".
     linear, channelwise   aggregator: sums map to sums; channels do not mix.
+    resize           maps: how patches become pixels: "bilinear", or "nearest": drawn as squares.
     receptive_field  extractor: pixels across that one value of the coarsest layer depends on; None: not stated.
     """
 
@@ -74,6 +76,7 @@ class Claims:
     padding: Literal["zero", "valid"] = "zero"
     linear: bool = False
     channelwise: bool = False
+    resize: Literal["bilinear", "nearest"] = "bilinear"
     receptive_field: int | None = None
 
     @classmethod
@@ -85,6 +88,7 @@ class Claims:
         if kind not in KINDS:
             raise KitError(f"no kind is named {kind!r}. There are: {', '.join(KINDS)}.")
         claims = given if isinstance(given, Claims) else cls(**_known(given or {}))
+        _require_values(claims)
         level = claims.level or _PLAIN_READING.get(kind, "exact")
         if level not in LEVELS[kind]:
             raise KitError(f"a {kind} has no level {level!r}. There are: {', '.join(LEVELS[kind])}.")
@@ -100,9 +104,32 @@ class Claims:
         return asdict(self)
 
 
+@cache
+def choices() -> dict[str, tuple[Any, ...]]:
+    """Return, for each claim, the values or else the types that it may have."""
+    hints = get_type_hints(Claims)
+    return {field.name: get_args(hints[field.name]) or (hints[field.name],) for field in fields(Claims)}
+
+
 def _known(given: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(Claims)}
     for name in given:
-        if name not in names:
-            raise KitError(f"no claim is named {name!r}. There are: {', '.join(sorted(names))}.")
+        if name not in choices():
+            raise KitError(f"no claim is named {name!r}. There are: {', '.join(sorted(choices()))}.")
     return dict(given)
+
+
+def _require_values(claims: Claims) -> None:
+    for name, allowed in choices().items():
+        value = getattr(claims, name)
+        if not any(value == one if isinstance(one, str) else _is_a(value, one) for one in allowed):
+            told = ", ".join(one if isinstance(one, str) else one.__name__.replace("Type", "") for one in allowed)
+            raise KitError(f"the claim {name} is {value!r}, but it needs to be one of: {told}.")
+    if claims.spec != SPEC:
+        raise KitError(f"the claims name the laws of version {claims.spec}, but this kit has version {SPEC}.")
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    """Say whether a value is of a type, where whole numbers are real numbers and truth values are no numbers."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)

@@ -46,6 +46,10 @@ class Context:
         """Return a fresh part with these options, watched."""
         return Watched(lambda: self.raw(**options), f"{self.kind}({sorted(options.items())!r})", self.tap)
 
+    def watch(self, make: Callable[[], Any], name: str) -> Watched:
+        """Return a part that is made in another way than by its options, such as by unpickling, watched."""
+        return Watched(make, f"{self.kind} {name}", self.tap)
+
     def raw(self, **options: Any) -> Any:
         """Return a fresh part with these options, for what must reach it unwatched, such as pickle."""
         try:
@@ -106,8 +110,12 @@ class Context:
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         )
+
+        def judged(drawn: Any) -> None:  # whatever a judge is made of, and whatever it returns
+            judge(drawn)
+
         chance = zlib.crc32(f"{self.seed}:{self.kind}:{self.law}".encode())
         try:
-            seed(chance)(limits(given(inputs)(judge)))()
+            seed(chance)(limits(given(inputs)(judged)))()
         except errors.Flaky as problem:
             raise Violation(f"the same input was answered in different ways: {problem}") from problem

@@ -7,23 +7,25 @@ import traceback
 import warnings
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patchcore_conformance.context import Context
+from patchcore_conformance.expected import Expectations
 from patchcore_conformance.profiles import profile_named
 from patchcore_conformance.registry import laws_of
 from patchcore_conformance.report import Report
 from patchcore_conformance.result import Result
 from patchcore_conformance.subject import Subject
 from patchcore_conformance.verdicts import Verdict
-from patchcore_conformance.violation import Inconclusive, KitError, Missing, Violation
+from patchcore_conformance.violation import Inconclusive, KitError, Missing, NotOffered, Violation
 from patchcore_conformance.watched import Record, SabotagedTap, Tap
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
 
     from patchcore_conformance.claims import Claims
-    from patchcore_conformance.expected import Expectations
     from patchcore_conformance.law import Law
     from patchcore_conformance.profiles import Profile
 
@@ -38,7 +40,7 @@ def run(
     profile: str = "quick",
     seed: int = 0,
     only: Iterable[str] | None = None,
-    expect: Expectations | None = None,
+    expect: Expectations | str | os.PathLike[str] | None = None,
 ) -> Report:
     """Judge a part.
 
@@ -46,11 +48,13 @@ def run(
             make:    returns a fresh part for the options given by keyword.
             claims:  what the part promises; without, the contract's plain reading of its kind.
             only:    ids of the laws to check; all of the kind otherwise. Laws that these build on are not added.
-            expect:  failures that are known, with reasons.
-    Raises: KitError for an unknown kind, claim, level, profile or law. Whatever the part does ends in the report.
+            expect:  failures that are known, with reasons: a TOML file, or what was read from one.
+    Raises: KitError for an unknown kind, claim, level, profile or law, or a file that cannot be used. Whatever the part
+            does ends in the report.
     Cost:   the quick profile takes a few seconds for a part of ordinary speed.
     """
-    return judge(Subject.of(kind, make, claims), profile=profile, seed=seed, only=only, expect=expect)
+    subject = Subject.of(kind, make, claims)
+    return judge(subject, profile=profile, seed=seed, only=only, expect=Expectations.of(expect))
 
 
 def judge(
@@ -60,19 +64,19 @@ def judge(
     seed: int = 0,
     only: Iterable[str] | None = None,
     expect: Expectations | None = None,
+    progress: Callable[[Law], None] | None = None,
 ) -> Report:
-    """Judge a subject like ``run`` does."""
+    """Judge a subject like ``run`` does; ``progress`` is told each law before it is checked."""
+    expect = expect or Expectations()
     thoroughness = profile_named(profile)
-    laws = _chosen(subject.kind, only)
+    laws = _chosen(subject.kind, only, thoroughness)
     results: dict[str, Result] = {}
     for law in laws:
-        if law.profile.rank <= thoroughness.rank:
-            known = expect is not None and law.id in expect.ids
-            results[law.id] = check(law, subject, thoroughness, seed, results, shrinking=not known)
-    judged = list(results.values())
-    if expect is not None:
-        judged = expect.applied_to(judged, laws)
-    return Report.of(subject, judged, laws, thoroughness, seed)
+        if progress is not None:
+            progress(law)
+        results[law.id] = check(law, subject, thoroughness, seed, results, shrinking=law.id not in expect.ids)
+    judged = expect.applied_to(list(results.values()), laws)
+    return Report.of(subject, judged, laws, thoroughness, seed, expect.complaints(laws_of(subject.kind)))
 
 
 def check(
@@ -124,10 +128,24 @@ def _tried(law: Law, context: Context) -> tuple[Verdict, str, dict[str, Any]]:
         raise
     except Missing as missing:
         return Verdict.ENV, str(missing), {}
-    except Exception as error:  # noqa: BLE001 - whatever a part raises is a finding
+    except NotOffered as absent:
+        return Verdict.NOT_CLAIMED, str(absent), {}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a part raises is a finding
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Verdict.ERROR, f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})", {}
+        told = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return Verdict.ERROR, told, {**context.tap.failed_on(error), "traceback": _traceback(error)}
     return Verdict.PASS, "", {}
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the calls that led to an error, without those that only pass on from the law to the part."""
+    frames = traceback.extract_tb(error.__traceback__)
+    told = [frame for frame in frames if not _passes_on(Path(frame.filename))]
+    return "".join([*traceback.format_list(told[-8:]), *traceback.format_exception_only(type(error), error)])
+
+
+def _passes_on(file: Path) -> bool:
+    return file.parent == Path(__file__).parent or "hypothesis" in file.parts
 
 
 def _sabotaged(result: Result, law: Law, context: Context, record: Record) -> Result:
@@ -148,12 +166,16 @@ def _sabotaged(result: Result, law: Law, context: Context, record: Record) -> Re
     return replace(result, verdict=Verdict.VACUOUS, message=f"the check passed, but {told}")
 
 
-def _chosen(kind: str, only: Iterable[str] | None) -> tuple[Law, ...]:
+def _chosen(kind: str, only: Iterable[str] | None, profile: Profile) -> tuple[Law, ...]:
     laws = laws_of(kind)
     if only is None:
-        return laws
+        return tuple(law for law in laws if law.profile.rank <= profile.rank)
     wanted = list(only)
     unknown = [one for one in wanted if one not in {law.id for law in laws}]
     if unknown:
         raise KitError(f"a {kind} has no law {', '.join(unknown)}. There are: {', '.join(law.id for law in laws)}.")
-    return tuple(law for law in laws if law.id in wanted)
+    chosen = tuple(law for law in laws if law.id in wanted)
+    for law in chosen:
+        if law.profile.rank > profile.rank:
+            raise KitError(f"law {law.id} needs profile {law.profile.name!r}, but this is {profile.name!r}.")
+    return chosen

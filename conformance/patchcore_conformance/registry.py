@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from patchcore_conformance.claims import KINDS
@@ -13,19 +14,22 @@ from patchcore_conformance.violation import KitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+# Laws that hold for several kinds.
+_GENERIC = ("generic_instances", "generic_inputs", "generic_answers", "generic_surroundings")
+
 # Files by kind, in the order in which the laws are run and listed.
 _FILES = {
-    "sampler": ("generic", "sampler_answers", "sampler_certificates", "sampler_symmetries", "sampler_starts"),
+    "sampler": (*_GENERIC, "sampler_answers", "sampler_certificates", "sampler_symmetries", "sampler_starts"),
     "neighbors": (
-        "generic",
+        *_GENERIC,
         "neighbor_distances",
         "neighbor_sets",
         "neighbor_symmetries",
         "neighbor_lifecycle",
         "neighbor_recall",
     ),
-    "extractor": ("generic", "extractor_maps", "extractor_state", "extractor_geometry"),
-    "aggregator": ("generic", "aggregator_windows", "aggregator_layers", "aggregator_symmetries"),
+    "extractor": (*_GENERIC, "extractor_maps", "extractor_state", "extractor_geometry"),
+    "aggregator": (*_GENERIC, "aggregator_windows", "aggregator_layers", "aggregator_symmetries"),
     "scores": ("image_scores",),
     "maps": ("anomaly_maps",),
     "plugin": ("plugin_records", "plugin_loading"),
@@ -52,10 +56,12 @@ def law(id: str, *kinds: str, **facts: Any) -> Callable[[Check], Check]:  # noqa
 def laws_of(kind: str) -> tuple[Law, ...]:
     """Return a kind's laws in the order of their ids.
 
-    Raises: KitError when there is no such kind.
+    Raises: KitError when there is no such kind, or hypothesis, which many laws need, is not installed.
     """
     if kind not in _FILES:
         raise KitError(f"no kind is named {kind!r}. There are: {', '.join(KINDS)}.")
+    if find_spec("hypothesis") is None:
+        raise KitError("the kit needs hypothesis, not installed here: pip install 'patchcore-plugin[conformance]'.")
     for file in _FILES[kind]:
         import_module(f"patchcore_conformance.laws.{file}")
     return tuple(found for (of, _), found in sorted(_LAWS.items()) if of == kind)

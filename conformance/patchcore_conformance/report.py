@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_conformance.registry import digest
-from patchcore_conformance.verdicts import BAD, Verdict, exit_code
+from patchcore_conformance.registry import digest, laws_of
+from patchcore_conformance.verdicts import BAD, EXECUTED, NON_CONFORMANT, Verdict, exit_code
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from patchcore_conformance.claims import Claims
@@ -35,7 +35,12 @@ class NonConformantError(AssertionError):
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of one run on one part."""
+    """The outcome of one run on one part.
+
+    laws_digest  fingerprint of all laws of the kind, whichever of them were run.
+    complaints   what is wrong with the run itself, such as an expected failure of a law that does not exist.
+    facts        what else is known of the subject: its ``options``, and whether it is ``installed``.
+    """
 
     kind: str
     subject: str
@@ -47,10 +52,19 @@ class Report:
     results: tuple[Result, ...]
     env: dict[str, str] = field(default_factory=dict)
     made: str = ""
+    complaints: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    laws: tuple[Law, ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def of(
-        cls, subject: Subject, results: Sequence[Result], laws: Iterable[Law], profile: Profile, seed: int
+        cls,
+        subject: Subject,
+        results: Sequence[Result],
+        laws: Sequence[Law],
+        profile: Profile,
+        seed: int,
+        complaints: Sequence[str] = (),
     ) -> Report:
         """Put a run together, with what is known of the machine."""
         return cls(
@@ -60,21 +74,41 @@ class Report:
             claims=subject.claims,
             profile=profile.name,
             seed=seed,
-            laws_digest=digest(laws),
+            laws_digest=digest(laws_of(subject.kind)),
             results=tuple(results),
             env=environment(),
             made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            complaints=tuple(complaints),
+            facts=subject.facts,
+            laws=tuple(laws),
         )
 
     @property
     def exit_code(self) -> int:
         """0 conformant, 1 not, 3 undecided."""
-        return exit_code(result.verdict for result in self.results)
+        return NON_CONFORMANT if self.complaints else exit_code(result.verdict for result in self.results)
 
     @property
     def conformant(self) -> bool:
-        """True when every law that is claimed was checked and holds."""
+        """True when every law that is claimed was checked and holds, or fails as expected."""
         return self.exit_code == 0
+
+    @property
+    def outcome(self) -> str:
+        """The whole run in a word or two."""
+        if self.conformant:
+            return "conformant with exceptions" if Verdict.XFAIL in self.counts() else "conformant"
+        return "not conformant" if self.exit_code == NON_CONFORMANT else "undecided"
+
+    @property
+    def env_only(self) -> bool:
+        """True when nothing could be checked because something that the part needs is not on this machine."""
+        seen = set(self.counts())
+        return Verdict.ENV in seen and not seen & EXECUTED
+
+    def law(self, id: str) -> Law:  # noqa: A002 - the word that reports use
+        """Return the law behind a result."""
+        return next(law for law in self.laws if law.id == id)
 
     def counts(self) -> dict[Verdict, int]:
         """How often each verdict was given."""
@@ -91,7 +125,8 @@ class Report:
             result for result in self.results if result.verdict in {Verdict.VACUOUS, Verdict.INCONCLUSIVE}
         ]
         lines = [f"{result.id} {result.verdict.value}: {result.message}" for result in told]
-        raise NonConformantError("\n".join([f"{self.subject} is not conformant:", *(lines or ["nothing was checked"])]))
+        lines = [*lines, *self.complaints] or ["nothing was checked"]
+        raise NonConformantError("\n".join([f"{self.subject} is {self.outcome}:", *lines]))
 
     def write(self, folder: str | os.PathLike[str], formats: Sequence[str] = ("json",)) -> list[Path]:
         """Write the report in one or several formats; return the files. See ``patchcore_conformance.formats``."""

@@ -22,5 +22,9 @@ class Missing(Exception):  # noqa: N818 - says something of the machine, not of 
     """A library or a device that the part needs is not here."""
 
 
+class NotOffered(Exception):  # noqa: N818 - says what the part does not have, which the contract lets it leave out
+    """A law is about something optional that this part does not offer; the text says what."""
+
+
 class KitError(Exception):
     """The kit was asked for something that it does not have, or was used in a way that cannot work."""

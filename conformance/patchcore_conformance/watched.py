@@ -88,17 +88,27 @@ class Tap:
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._failed: list[tuple[Exception, Call]] = []
+
+    def failed_on(self, error: BaseException) -> dict[str, Any]:
+        """Name what a watched method was given when it raised this error; nothing if it came from elsewhere."""
+        for raised, call in self._failed:
+            if raised is error:
+                given = {f"argument_{place}": value for place, value in enumerate(call.args)}
+                return {"method": call.method, **given, **call.kwargs}
+        return {}
 
     def watch(self, make: Callable[..., Any], key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watched:
         """Build something that is watched in turn."""
         return Watched(lambda: make(*args, **kwargs), key, self)
 
-    def answer(self, compute: Callable[[], Any], key: str, call: Call) -> Any:  # noqa: ARG002 - saboteurs need it
+    def answer(self, compute: Callable[[], Any], key: str, call: Call) -> Any:
         """Let the part answer."""
         try:
             output = compute()
         except Exception as error:
             self._record.keep(key, None, error)
+            self._failed = [(error, call)]  # the last one is enough: an error that is let through ends the check
             raise
         self._record.keep(key, output, None)
         return output

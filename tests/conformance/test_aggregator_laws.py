@@ -45,9 +45,9 @@ MIXED = {**MEAN, "channelwise": False}
     ("name", "claims"),
     [
         ("local-mean", MEAN),
-        ("torch-local-mean", MEAN),
-        ("adaptive-mean", MIXED),
-        ("torch-adaptive-mean", MIXED),
+        pytest.param("torch-local-mean", MEAN, marks=pytest.mark.long),
+        pytest.param("adaptive-mean", MIXED, marks=pytest.mark.long),
+        pytest.param("torch-adaptive-mean", MIXED, marks=pytest.mark.long),
     ],
 )
 def test_our_own_aggregators_hold_what_they_claim(name, claims):

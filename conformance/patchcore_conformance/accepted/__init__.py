@@ -1,0 +1,1 @@
+"""Unusual but right parts, by kind: what the laws have to let pass."""

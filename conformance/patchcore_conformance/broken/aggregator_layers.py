@@ -1,0 +1,91 @@
+"""Aggregators with one mistake each in where an embedding lies and how layers are joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from patchcore_conformance.broken.registry import broken
+from patchcore_conformance.model.aggregator import LocalMean
+
+_MEAN: dict[str, Any] = {"level": "covariant", "linear": True, "channelwise": True}
+
+
+@broken("aggregator", "carries its place", caught_by=("G04", "G08"), **_MEAN)
+class Placed(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        return grid + 0.1 * np.arange(grid.shape[2])[:, None]
+
+
+@broken("aggregator", "its place in values of their own, claimed covariant", caught_by=("G08",), level="covariant")
+class PlaceBeside(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        place = np.broadcast_to(np.arange(grid.shape[2])[:, None], (*grid.shape[:3], 1))
+        return np.concatenate([grid, place], axis=-1)
+
+
+@broken("aggregator", "corners aligned", caught_by=("G09",))
+class AlignedCorners(LocalMean):
+    def places(self, length: int, size: int) -> Any:
+        return np.arange(size) * ((length - 1) / max(size - 1, 1))
+
+
+@broken("aggregator", "cells repeated", caught_by=("G09",))
+class Repeated(LocalMean):
+    def places(self, length: int, size: int) -> Any:
+        return np.floor((np.arange(size) + 0.5) * (length / size))
+
+
+@broken("aggregator", "resized from the left edge", caught_by=("G09",))
+class LeftEdge(LocalMean):
+    def places(self, length: int, size: int) -> Any:
+        return np.arange(size) * (length / size)
+
+
+@broken("aggregator", "the coarsest grid", caught_by=("G09", "X13"))
+class CoarsestGrid(LocalMean):
+    def resized(self, layer: Any, grid: tuple[int, ...]) -> Any:  # noqa: ARG002 - that is the mistake
+        return layer
+
+    def joined(self, layers: list[Any]) -> Any:
+        return super().joined([LocalMean().resized(layer, layers[-1].shape[2:]) for layer in layers])
+
+
+@broken("aggregator", "zeros beyond the coarse map", caught_by=("G09",))
+class Cropped(LocalMean):
+    def along(self, layer: Any, axis: int, size: int) -> Any:
+        found = np.zeros([size if place == axis else n for place, n in enumerate(layer.shape)])
+        repeats = max(size // layer.shape[axis], 1)
+        wide = layer.repeat(repeats, axis=axis).take(range(min(size, repeats * layer.shape[axis])), axis)
+        found[tuple(slice(n) for n in wide.shape)] = wide
+        return found
+
+
+@broken("aggregator", "layers in reverse", caught_by=("G10",))
+class LayersReversed(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        return super().joined(layers[::-1])
+
+
+@broken("aggregator", "layers by number of channels", caught_by=("G10",))
+class LayersSorted(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        return super().joined(sorted(layers, key=lambda layer: layer.shape[1]))
+
+
+@broken("aggregator", "only two layers", caught_by=("G10",))
+class TwoLayers(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        return super().joined(layers[:2])
+
+
+@broken("aggregator", "the list of maps emptied", caught_by=("G10",))
+class Emptied(LocalMean):
+    def aggregate(self, maps: Any) -> Any:
+        found = super().aggregate(maps)
+        if isinstance(maps, list):
+            maps.clear()
+        return found

@@ -1,0 +1,79 @@
+"""Extractors for the laws that hold for all kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance.drivers.driver import Bits, Case, Driver, Refusal, evidence, require_close
+from patchcore_conformance.drivers.extractor import pixels, share, well_formed
+from patchcore_conformance.drivers.generic_sampler import spoilt
+from patchcore_conformance.numerics import UNITS
+from patchcore_conformance.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Extractor(Driver):
+    """Asks by ``extract``."""
+
+    def cases(self) -> list[Case]:
+        rng = self.ctx.rng("inputs")
+        return [
+            Case("two images of 32 x 64", (pixels(rng, 2, 32, 64),)),
+            Case("two other images of 32 x 64", (pixels(rng, 2, 32, 64),)),
+            Case("one image of 64 x 32", (pixels(rng, 1, 64, 32),)),
+        ]
+
+    def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
+        eighths = self.ctx.rng("dtypes").integers(-16, 17, (2, 3, 32, 64)) / np.float32(8)
+        return [(Case("pixels in eighths", (eighths.astype(np.float32),)), ("float32", "float16", "float64"))]
+
+    def refusals(self, part: Any, case: Case) -> list[Refusal]:
+        images = case.arrays[0]
+        bad = [
+            ("with NaN", spoilt(images, np.nan)),
+            ("with infinity", spoilt(images, np.inf)),
+            ("with minus infinity", spoilt(images, -np.inf)),
+            ("of three axes", images[0]),
+            ("of five axes", images[None]),
+            ("of two axes", images[0, 0]),
+            ("of one channel", images[:, :1].copy()),
+            ("of two channels", images[:, :2].copy()),
+            ("of four channels", np.concatenate([images, images[:, :1]], axis=1)),
+            ("with the channels last", np.ascontiguousarray(np.moveaxis(images, 1, -1))),
+            ("without images", images[:0]),
+            ("without rows", images[:, :, :0]),
+            ("without columns", images[..., :0]),
+            ("of Python objects", images.astype(object)),
+        ]
+        return [Refusal(f"pixels {what}", lambda one=one: part.extract(one)) for what, one in bad]  # type: ignore[misc]
+
+    def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
+        def ask() -> tuple[Any, ...]:
+            answer = part.extract(case.arrays[0])
+            self.ctx.require(isinstance(answer, (tuple, list)), f"the answer is a {type(answer).__name__}, no tuple")
+            return tuple(answer)
+
+        return ask
+
+    def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:
+        for one in well_formed(self.ctx, part, answer, case.arrays[0]):
+            require_float(self, one, "a map", evidence(case))
+
+    def require_agree(self, case: Case, one: Bits, two: Bits, message: str) -> None:
+        require_close(self.ctx, case, one, two, message, share(self.ctx))
+
+
+def require_float(driver: Driver, array: Any, name: str, told: dict[str, Any]) -> None:
+    """Hold an answer to numbers of at least the digits that are claimed."""
+    found = plain(array, name).dtype
+    unit = UNITS.get(found.name, 0.0 if found.kind == "f" else 1.0)
+    claimed = driver.ctx.claims.dtype
+    enough = unit <= max(UNITS[claimed], UNITS["float32"])
+    driver.ctx.require(enough, f"{name} holds {found}, but float32 is needed (claimed: {claimed})", **told)
+
+
+DRIVER = _Extractor

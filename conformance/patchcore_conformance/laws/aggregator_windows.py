@@ -1,0 +1,258 @@
+"""G01, G03, G04, G11, G12: an embedding is made of the window around its cell, weighed evenly, and of nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.aggregator import (
+    borders,
+    grid_of,
+    identity,
+    needs_channels,
+    require_equal_grids,
+    side_by_side,
+    sizes,
+    takes_size,
+)
+from patchcore_conformance.registry import law
+
+if TYPE_CHECKING:
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.drivers.driver import Array
+
+_SHIFTED = corruptions.spoiling("shifted by a cell", lambda array, _: np.roll(array, 1, axis=2), "aggregate")
+_SUMS = corruptions.spoiling("sums for means", lambda array, _: array * 9, "aggregate")
+
+
+def whole_numbers(rng: np.random.Generator, *shape: int) -> Array:
+    """Draw a map of small whole numbers, of which sums are exact."""
+    return rng.integers(-9, 10, shape).astype(np.float32)
+
+
+@law(
+    "G01",
+    "aggregator",
+    statement="With a window of one cell, a single layer comes out as it came in, its channels last.",
+    why="It shows that no value goes astray on the way from maps to embeddings.",
+    seen="A reshape where axes had to be exchanged.",
+    mend="Move the channel axis to the end (numpy.moveaxis, torch.permute); never reshape over it.",
+    witnesses=2,
+    saboteurs=_SHIFTED,
+)
+def one_cell_is_itself(ctx: Context) -> None:
+    """Compare embeddings with the map."""
+    part, rng = identity(ctx), ctx.rng()
+    for shape in ((2, 3, 5, 7), (1, 4, 6, 4), (3, 1, 2, 5)):
+        maps = (whole_numbers(rng, *shape),)
+        found = grid_of(ctx, part, maps)
+        needs_channels(found, maps)
+        require_equal_grids(ctx, found, np.moveaxis(maps[0], 1, -1), "a cell is not what the map holds there", maps)
+        ctx.witness()
+
+
+@law(
+    "G03",
+    "aggregator",
+    statement="One cell's value goes evenly into the embeddings of the p x p cells around it, 1/p^2 into each.",
+    why="The paper's summary of a neighbourhood is its mean.",
+    seen="A window that begins at the cell instead of around it; a radius taken for a size; sums for means.",
+    mend="Average over cells y - p//2 .. y + p//2 and the same in x, divided by p * p.",
+    applies=lambda claims: claims.linear and claims.channelwise,
+    promise="linear and channelwise",
+    after=("G02",),
+    witnesses=2,
+    saboteurs=(*_SHIFTED, *_SUMS),
+)
+def impulses_spread_evenly(ctx: Context) -> None:
+    """Put one cell of 900 into a map of zeros."""
+    for options in sizes(ctx, 1, 3, 5):
+        part = ctx.make(**options)
+        impulse = np.zeros((1, 2, 13, 16), np.float32)
+        impulse[0, 1, 6, 7] = 900
+        found = grid_of(ctx, part, (impulse,))
+        size = options.get("patch_size") or _width_of(ctx, found[0, :, :, 1])
+        expected = np.zeros((1, 13, 16, 2))
+        half = size // 2
+        expected[0, 6 - half : 7 + half, 7 - half : 8 + half, 1] = 900 / size**2
+        told = f"one cell of 900 does not give 900/{size}^2 to each of the {size} x {size} cells around it"
+        require_equal_grids(ctx, found, expected, told, (impulse,))
+        ctx.witness(2)
+
+
+def _width_of(ctx: Context, response: Array) -> int:
+    """Return how many cells across one cell's value spreads; an odd number, or the window has no middle."""
+    width = int((np.abs(response).max(axis=0) > 1e-3).sum())
+    ctx.require(
+        width % 2 == 1, f"one cell's value spreads over {width} columns: an odd number is needed", found=response
+    )
+    return width
+
+
+@law(
+    "G04",
+    "aggregator",
+    statement="A constant map gives that constant away from the edges; at them, what the declared border makes of it.",
+    why="Edges that come out darker, unsaid, look like anomalies or hide them.",
+    seen="Zeros beyond the edge counted or not, otherwise than declared; sums for means; embeddings normalised to one.",
+    mend="Divide by p^2 for border 'zero', by the number of cells on the map for 'valid'; say which in claims.",
+    witnesses=4,
+    saboteurs=(*_SUMS, *corruptions.spoiling("darker at the left", lambda a, _: _darker(a), "aggregate")),
+)
+def constants_stay(ctx: Context) -> None:
+    """Ask with constants of both signs, large and broken, one and two layers; then look at the edges."""
+    for options, border in borders(ctx):
+        part = ctx.make(**options)
+        for value in (5.0, -3.0, 2.5, 1000.0, 0.0):
+            layers = (np.full((1, 2, 16, 18), value, np.float32), np.full((1, 3, 9, 10), value, np.float32))
+            for maps in (layers[:1], layers):
+                _require_constant(ctx, grid_of(ctx, part, maps), maps, value)
+                ctx.witness()
+        maps = (np.full((1, 2, 16, 18), 9, np.float32),)
+        found = grid_of(ctx, part, maps)
+        if side_by_side(found, maps):
+            _require_border(ctx, found, maps, border, _size_of(part))
+
+
+def _darker(array: Array) -> Array:
+    array[:, :, 8] *= 0.5
+    return array
+
+
+def _require_constant(ctx: Context, found: Array, maps: tuple[Array, ...], value: float) -> None:
+    middle = found[:, 7:9, 8:10]
+    if side_by_side(found, maps):
+        require_equal_grids(ctx, middle, np.full_like(middle, value), f"maps of {value} do not give {value}", maps)
+        return
+    if not ctx.claims.at_least("covariant", "aggregator"):
+        needs_channels(found, maps)
+    else:
+        told = f"maps of {value} do not give the same embedding everywhere away from the edges"
+        require_equal_grids(ctx, middle, middle[:, :1, :1], told, maps, float(np.abs(middle).max()))
+
+
+def _size_of(part: Any) -> int | None:
+    size = getattr(part, "patch_size", None)
+    return size if isinstance(size, int) else None
+
+
+def _require_border(ctx: Context, found: Array, maps: tuple[Array, ...], border: str, size: int | None) -> None:
+    corner, edge = found[0, 0, 0], found[0, 8, 0]
+    if border == "valid":
+        require_equal_grids(ctx, found, np.full_like(found, 9), "a border of 'valid' must keep constants", maps)
+    elif ctx.claims.linear and ctx.claims.channelwise and size is not None and size % 2:
+        inside = (size // 2 + 1) / size
+        expected = np.stack([np.full_like(corner, 9 * inside**2), np.full_like(edge, 9 * inside)])
+        told = "a border of 'zero' must give 9 * the share of the window that lies on the map, in corner and edge"
+        require_equal_grids(ctx, np.stack([corner, edge]), expected, told, maps)
+    else:
+        told = f"a border of 'zero' must lie between 0 and 9 at the edges, but it is {corner[0]:.4g} and {edge[0]:.4g}"
+        ctx.require(((found >= -1e-3) & (found <= 9 + 9e-3)).all(), told, map_0=maps[0], answered=found)
+
+
+@law(
+    "G11",
+    "aggregator",
+    statement="A window without a middle, or larger than the map, is refused, or answered on the full grid.",
+    why="A grid that lost a row moves every heat map, and nobody is told.",
+    seen="Even windows that give a grid one cell larger or smaller.",
+    mend="Refuse even sizes with a ValueError, and pad so that the grid stays what it was.",
+    witnesses=3,
+    saboteurs=corruptions.spoiling("a row lost", lambda array, _: array[:, 1:], "aggregate"),
+)
+def odd_windows_keep_the_grid(ctx: Context) -> None:
+    """Ask for even windows, and for windows larger than a map; a good size comes along as a yardstick."""
+    rng = ctx.rng()
+    for options in sizes(ctx, 2, 3, 4, 9, 15):
+        for shape in ((1, 2, 5, 4), (1, 2, 3, 8), (2, 1, 1, 1)):
+            maps = (whole_numbers(rng, *shape) + 10,)
+            ctx.witness()
+            try:
+                part = ctx.make(**options)
+                answer = part.aggregate(tuple(layer.copy() for layer in maps))
+            except (TypeError, ValueError):
+                continue
+            found = grid_of(ctx, _Answered(answer), maps)
+            if side_by_side(found, maps) and ctx.claims.linear:
+                most = float(maps[0].max()) + 1e-3
+                told = f"{options or 'the window'}: a mean of values from 1 to 19 lies outside of 0 to {most:.4g}"
+                ctx.require((found >= -1e-3).all() and (found <= most).all(), told, map_0=maps[0], answered=found)
+
+
+class _Answered:
+    """Stands for a part that has answered already."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def aggregate(self, _: Any) -> Any:
+        return self._answer
+
+
+@law(
+    "G12",
+    "aggregator",
+    statement="An embedding depends on the p x p cells around its place, on all of them, and on nothing beyond.",
+    why="A defect must raise the scores of its neighbourhood only, and the size of that is a setting.",
+    seen="A patch_size that is ignored; features normalised over the whole map.",
+    mend="Let the window reach p//2 cells in each direction; drop whatever looks at the whole map.",
+    witnesses=2,
+    saboteurs=(
+        *_SHIFTED,
+        *corruptions.spoiling("scaled by the largest value", lambda a, _: a / max(np.abs(a).max(), 1e-9), "aggregate"),
+    ),
+)
+def windows_reach_so_far(ctx: Context) -> None:
+    """Change one cell in many ways and see which embeddings ever change; then one cell of a coarser layer."""
+    rng = ctx.rng()
+    for options in sizes(ctx, 1, 3, 5):
+        part = ctx.make(**options)
+        maps = (rng.standard_normal((3, 3, 13, 15)).astype(np.float32),)
+        reached = touched(ctx, part, maps, 0, (6, 8))
+        rows, columns = np.flatnonzero(reached.any(axis=1)), np.flatnonzero(reached.any(axis=0))
+        size = options.get("patch_size") or len(rows)
+        expected = np.zeros_like(reached)
+        expected[6 - size // 2 : 7 + size // 2, 8 - size // 2 : 9 + size // 2] = True
+        spans = f"rows {rows.min()}..{rows.max()}, columns {columns.min()}..{columns.max()}" if rows.size else "nothing"
+        told = f"{options or 'the window'}: cell (6, 8) reaches {spans}, not exactly the {size} x {size} around it"
+        ctx.require(np.array_equal(reached, expected), told, reached=reached, map=maps[0])
+        ctx.witness()
+    _coarse_layer_stays_near(ctx)
+
+
+def touched(ctx: Context, part: Any, maps: tuple[Array, ...], layer: int, cell: tuple[int, int]) -> Array:
+    """Return which embeddings change when a cell does, upwards or downwards, in any image: (h, w)."""
+    steps = np.repeat((-50.0, 50.0, -3.0, 3.0), len(maps[0])).astype(np.float32)
+    others = [np.tile(one, (4, 1, 1, 1)) for one in maps]
+    before = grid_of(ctx, part, others)
+    others[layer][:, :, cell[0], cell[1]] += steps[:, None]
+    # Running sums leave traces of rounding along their way: those are no reach.
+    return np.asarray((np.abs(grid_of(ctx, part, others) - before) > 1e-4).any(axis=(0, 3)))
+
+
+def _coarse_layer_stays_near(ctx: Context) -> None:
+    rng = ctx.rng("coarse")
+    part = ctx.make(patch_size=3) if takes_size(ctx) else ctx.make()
+    fine, coarse = rng.standard_normal((2, 2, 28, 32)), rng.standard_normal((2, 2, 14, 16))
+    maps = (fine.astype(np.float32), coarse.astype(np.float32))
+    reached = touched(ctx, part, maps, 1, (6, 8))
+    rows, columns = np.flatnonzero(reached.any(axis=1)), np.flatnonzero(reached.any(axis=0))
+    ctx.require(rows.size > 0, "a cell of the second layer changes nothing", map_1=maps[1])
+    size = 3 if takes_size(ctx) else _size_of(part)
+    ctx.witness()
+    if size is None:
+        return
+    # Two fine cells each coarse one; the window, and one more coarse cell for the resizing.
+    near = 2 * (size // 2 + 1) + 1
+    spans = f"rows {rows.min()}..{rows.max()}, columns {columns.min()}..{columns.max()}"
+    inside = (
+        rows.min() >= 12 - near
+        and rows.max() <= 13 + near
+        and columns.min() >= 16 - near
+        and columns.max() <= 17 + near
+    )
+    centred = abs(rows.mean() - 12.5) <= 0.6 and abs(columns.mean() - 16.5) <= 0.6
+    told = f"cell (6, 8) of a map half as fine reaches {spans}, around (12.5, 16.5) of the finest grid"
+    ctx.require(inside and centred, told, reached=reached)

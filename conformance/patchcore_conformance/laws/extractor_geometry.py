@@ -1,0 +1,157 @@
+"""E06, E07: what lies where in the image lies there in the maps, and reaches no farther than the receptive field."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.extractor import maps_of, pixels, share
+from patchcore_conformance.registry import law
+
+if TYPE_CHECKING:
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.drivers.driver import Array
+
+_BROAD = 512  # pixels: no reach is measured beyond
+
+
+def _covariant(ctx: Context) -> bool:
+    return ctx.claims.at_least("covariant", "extractor")
+
+
+def _flipped(array: Array, _: np.random.Generator) -> Any:
+    return array[..., ::-1]
+
+
+@law(
+    "E06",
+    "extractor",
+    statement="What changes at a place of the image changes the maps most at that place; at level covariant, a shifted "
+    "image has shifted maps.",
+    why="A heat map has to point at the defect.",
+    seen="Maps that are flipped, of a wrong stride, or that know where in the image they are.",
+    mend="Undo every flip, crop and transposition before maps are returned; pad alike on both sides.",
+    after=("E01",),
+    witnesses=4,
+    saboteurs=corruptions.spoiling("left and right exchanged", _flipped, "extract"),
+)
+def places_are_kept(ctx: Context) -> None:
+    """Change the image in each of its quarters; shift it along each axis where that is claimed to shift the maps."""
+    part, rng = ctx.make(), ctx.rng()
+    image = pixels(rng, 1, 64, 128)
+    before = maps_of(ctx, part, image)
+    for top, left in ((0, 16), (0, 80), (32, 16), (32, 80)):
+        other = image.copy()
+        other[..., top : top + 32, left : left + 32] = pixels(rng, 1, 32, 32)
+        for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
+            where = _middle_of_change(one, two)
+            right = (where[0] < 0.5) == (top < 16) and (where[1] < 0.5) == (left < 48)
+            told = f"rows {top}..{top + 31}, columns {left}..{left + 31} of 64 x 128 changed"
+            needed = (
+                f"{told}, but map {place} changed around {where[0]:.2f} of its height and {where[1]:.2f} of its width"
+            )
+            ctx.require(right, needed, image=image, changed=other)
+            ctx.witness()
+    if _covariant(ctx):
+        for axis in (2, 3):
+            _require_shifted(ctx, part, _reach(ctx, part), axis)
+
+
+def _middle_of_change(one: Array, two: Array) -> tuple[float, float]:
+    """Return where a map changed most, as shares of its height and width; large changes weigh more."""
+    weights = np.square(np.square(one.astype(np.float64) - two).sum(axis=(0, 1)))
+    total = max(float(weights.sum()), 1e-300)
+    rows, columns = (np.arange(n) / max(n - 1, 1) for n in weights.shape)
+    return float((weights.sum(axis=1) * rows).sum() / total), float((weights.sum(axis=0) * columns).sum() / total)
+
+
+def _reach(ctx: Context, part: Any) -> int:
+    """Return how many pixels across one value depends on: as claimed, or as seen in a broad image."""
+    if ctx.claims.receptive_field is not None:
+        return ctx.claims.receptive_field
+    image = pixels(ctx.rng("reach"), 1, 32, _BROAD)
+    other = image.copy()
+    middle = _BROAD // 2
+    other[..., middle - 4 : middle + 4] = -other[..., middle - 4 : middle + 4]
+    reach = 1
+    for one, two in zip(maps_of(ctx, part, image), maps_of(ctx, part, other), strict=True):
+        columns = np.flatnonzero((one != two).any(axis=(0, 1, 2)))
+        whole = len(columns) == 0 or columns[0] == 0 or columns[-1] == one.shape[3] - 1
+        ctx.require(
+            not whole, f"a change in the middle of {_BROAD} columns reaches the edges, or nothing: no covariance"
+        )
+        stride = _BROAD / one.shape[3]
+        reach = max(
+            reach, ceil(2 * stride * (max(columns[-1] * stride - middle, middle - columns[0] * stride) / stride + 1))
+        )
+    return reach
+
+
+def _strides(ctx: Context, part: Any) -> list[int]:
+    """Return by how many pixels an image has to grow for a row more in each map."""
+    short, tall = (maps_of(ctx, part, pixels(ctx.rng("grid"), 1, height, 32)) for height in (64, 128))
+    return [round(64 / max(two.shape[2] - one.shape[2], 1)) for one, two in zip(short, tall, strict=True)]
+
+
+def _require_shifted(ctx: Context, part: Any, reach: int, axis: int) -> None:
+    """Cut two windows out of one picture, one coarsest stride apart, and compare the cells whose reach lies in both."""
+    strides = _strides(ctx, part)
+    stride = max(strides)
+    length = max(64, stride * ceil((reach + 6 * stride) / stride))
+    shape = (length + stride, 32) if axis == 2 else (32, length + stride)
+    picture = pixels(ctx.rng(f"picture {axis}"), 1, *shape)
+    windows = (picture.take(range(start, start + length), axis) for start in (0, stride))
+    first, second = (maps_of(ctx, part, np.ascontiguousarray(window)) for window in windows)
+    for place, (one, two) in enumerate(zip(first, second, strict=True)):
+        cells, margin = stride // strides[place], ceil(reach / 2 / strides[place]) + 1
+        stop = one.shape[axis] - cells - margin
+        here = two.take(range(margin, stop), axis).astype(np.float64)
+        there = one.take(range(margin + cells, stop + cells), axis).astype(np.float64)
+        size = float(np.abs(one).max())
+        told = f"shifted by {stride} pixels along axis {axis}, map {place} is not shifted by {cells} cells"
+        ctx.within(np.abs(here - there), share(ctx) * size, told, picture=picture)
+        ctx.witness()
+
+
+@law(
+    "E07",
+    "extractor",
+    statement="Every part of the image counts; at level covariant, nothing counts beyond the receptive field.",
+    why="A defect at the edge must be seen, and one at the left must not raise scores at the right.",
+    seen="Images cropped to their middle; features normalised over the whole image; constant answers.",
+    mend="Keep the whole image; drop normalisation over it, or claim the level deterministic.",
+    after=("E01",),
+    witnesses=5,
+    saboteurs=corruptions.spoiling("one answer for all", lambda array, _: np.ones_like(array), "extract"),
+)
+def reach_is_as_claimed(ctx: Context) -> None:
+    """Change corners and the middle; then everything left of a column, where a reach is claimed."""
+    part, rng = ctx.make(), ctx.rng()
+    image = pixels(rng, 1, 64, 96)
+    before = maps_of(ctx, part, image)
+    for top, left in ((0, 0), (0, 64), (32, 0), (32, 64), (16, 32)):
+        other = image.copy()
+        other[..., top : top + 32, left : left + 32] = pixels(rng, 1, 32, 32)
+        for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
+            told = f"rows {top}..{top + 31}, columns {left}..{left + 31} of 64 x 96 changed, but map {place} did not"
+            ctx.require(not np.array_equal(one, two), told, image=image, changed=other)
+        ctx.witness()
+    if _covariant(ctx):
+        _require_local(ctx, part, _reach(ctx, part))
+
+
+def _require_local(ctx: Context, part: Any, reach: int) -> None:
+    length = 32 * ceil((reach + 128) / 32)
+    image = pixels(ctx.rng("local"), 1, 32, length)
+    other = image.copy()
+    other[..., :32] *= -1
+    for place, (one, two) in enumerate(zip(maps_of(ctx, part, image), maps_of(ctx, part, other), strict=True)):
+        own = length / one.shape[3]
+        first = ceil((32 + reach / 2) / own) + 1
+        gaps = np.abs(one.astype(np.float64) - two)[..., first:]
+        told = f"columns 0..31 changed, and with them map {place} beyond the receptive field of {reach} pixels"
+        ctx.within(gaps, 1e-6 * float(np.abs(one).max()), told, image=image, changed=other)
+        ctx.witness()

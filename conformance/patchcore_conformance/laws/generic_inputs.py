@@ -1,0 +1,131 @@
+"""X02, X03, X08, X09: inputs stay as they are, may be of any layout and float, and bad ones are refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.driver import copied, driver_of, evidence
+from patchcore_conformance.layouts import LAYOUTS, foreign
+from patchcore_conformance.registry import law
+
+if TYPE_CHECKING:
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.drivers.driver import Refusal
+
+PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+_MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
+
+
+@law(
+    "X02",
+    *PARTS,
+    statement="Inputs are never changed, and read-only inputs are taken.",
+    why="Pixels, maps and embeddings are used again after the call; memory-mapped files are read-only.",
+    seen="Centring or normalising in place; compiled signatures that do not allow read-only arrays.",
+    mend="Copy before computing in place; let compiled functions take read-only arrays, or copy those first.",
+    witnesses=4,
+    saboteurs=(
+        *corruptions.misbehaving("changes its input", corruptions.scribble),
+        *_MOODY,
+    ),
+)
+def inputs_stay_as_they_are(ctx: Context) -> None:
+    """Compare inputs with copies after the call; then ask with arrays that cannot be written to."""
+    driver = driver_of(ctx)
+    for case in driver.cases():
+        given = case.fresh()
+        answer = driver.bits(driver.make(case), given)
+        for place, (before, after) in enumerate(zip(case.arrays, given.arrays, strict=True)):
+            same = before.shape == after.shape and before.tobytes() == after.tobytes()
+            ctx.require(same, f"input {place} was changed by the call", **evidence(case, (after,)))
+        locked = case.fresh()
+        for array in locked.arrays:
+            array.flags.writeable = False
+        again = driver.bits(driver.make(case), locked)
+        driver.require_same(case, answer, again, "read-only inputs got another answer")
+        ctx.witness(2)
+
+
+@law(
+    "X03",
+    *PARTS,
+    statement="However the values lie in memory, the answer is the same up to rounding and ties.",
+    why="Slices, transposed maps and channels-last images arrive without anyone noticing.",
+    seen="Memory read by raw pointer or flattened in storage order, so that a strided view gives another picture.",
+    mend="Bring inputs into C order first (numpy.ascontiguousarray), or index by strides.",
+    after=("X02",),
+    witnesses=14,
+    saboteurs=_MOODY,
+)
+def layouts_do_not_matter(ctx: Context) -> None:
+    """Ask with views of every kind; foreign byte order may be refused, but not misread."""
+    driver = driver_of(ctx)
+    for case in driver.cases()[:3]:
+        expected = driver.bits(driver.make(case), case)
+        for name, lay_out in LAYOUTS.items():
+            found = driver.bits(driver.make(case), case.each(lay_out))
+            driver.require_agree(case, expected, found, f"another answer for {name}")
+            ctx.witness()
+        try:
+            found = driver.bits(driver.make(case), case.each(foreign))
+        except (TypeError, ValueError):
+            continue
+        driver.require_agree(case, expected, found, "another answer for the other byte order")
+
+
+@law(
+    "X08",
+    *PARTS,
+    statement="What cannot be answered is refused with a ValueError or TypeError, and a refusal changes nothing.",
+    why="One NaN in a photograph must not become a plausible score, nor spoil the scores that follow.",
+    seen="NaN that argmax answers first and loops skip; empty inputs and widths of 1 that are stretched to fit; k = 0.",
+    mend="Check axes, width, finiteness, emptiness and k before anything is computed or stored; raise ValueError.",
+    witnesses=8,
+    saboteurs=(*corruptions.answering_anyway(), *corruptions.failing("raises KeyError instead", KeyError)),
+)
+def bad_input_is_refused(ctx: Context) -> None:
+    """Ask what must be refused, then ask something good."""
+    driver = driver_of(ctx)
+    case = driver.cases()[0]
+    part = driver.make(case)
+    ask = driver.ready(part, case)
+    before = copied(ask())
+    for refusal in driver.refusals(part, case):
+        _require_refused(ctx, refusal)
+        ctx.witness()
+    told = "after bad input was refused, good input got another answer"
+    driver.require_same(case, before, copied(ask()), told)
+    driver.require_same(case, before, copied(driver.after_refusals(part, case)), told)
+
+
+def _require_refused(ctx: Context, refusal: Refusal) -> None:
+    needed = f"{refusal.what}: a ValueError or a TypeError is needed"
+    try:
+        refusal.ask()
+    except (ValueError, TypeError):
+        return
+    except Exception as problem:  # noqa: BLE001 - the wrong exception is what is looked for
+        ctx.broken(f"{needed}, but {type(problem).__name__} was raised: {problem}")
+    ctx.broken(f"{needed}, but an answer came")
+
+
+@law(
+    "X09",
+    *PARTS,
+    statement="Numbers that float16, float32 and float64 all hold get the same answer in each.",
+    why="Embeddings stored in float16 and computed in float32 meet in one detector.",
+    seen="float16 inputs whose squares or sums overflow; float32 inputs that are computed in less, unsaid.",
+    mend="Widen inputs to the claimed dtype before computing; claim dtype='float16' where that is the arithmetic.",
+    witnesses=2,
+    saboteurs=_MOODY,
+)
+def dtypes_agree(ctx: Context) -> None:
+    """Ask with values that each dtype holds exactly."""
+    driver = driver_of(ctx)
+    for case, dtypes in driver.dtype_cases():
+        answers = [driver.bits(driver.make(case), case.each(lambda one, to=dtype: one.astype(to))) for dtype in dtypes]  # type: ignore[misc]
+        for dtype, found in zip(dtypes, answers, strict=True):
+            driver.require_agree(case, answers[0], found, f"{case.name}: {dtype} got another answer than {dtypes[0]}")
+            ctx.witness()
+    driver.require_digits()

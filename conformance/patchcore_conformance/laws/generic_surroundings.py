@@ -1,0 +1,118 @@
+"""X06, X07, X12: a part depends on its settings and inputs alone, and leaves the process as it was."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from patchcore_conformance import corruptions, surroundings
+from patchcore_conformance.drivers.driver import driver_of
+from patchcore_conformance.fresh_process import answers_there
+from patchcore_conformance.registry import law
+
+if TYPE_CHECKING:
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.saboteur import Call
+
+PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+# They say nothing about the data: a library announces what it will change one day.
+_ANNOUNCEMENTS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
+
+
+@law(
+    "X06",
+    *PARTS,
+    statement="The same settings and input give the same answer: again, after other code used global chance, and in "
+    "another process.",
+    why="A model that was fitted again from the same photographs must be the same model.",
+    seen="Rows drawn by the global random state; order taken from a set of names, which differs in each process.",
+    mend="Draw from a generator of your own, made from the seed in each call; sort what comes out of sets.",
+    applies=lambda claims: claims.deterministic,
+    promise="deterministic",
+    witnesses=4,
+    saboteurs=corruptions.spoiling("answers otherwise each time", corruptions.moody),
+)
+def answers_repeat(ctx: Context) -> None:
+    """Ask fresh parts under other global seeds, and one in a process with other hashes."""
+    driver = driver_of(ctx)
+    for place, case in enumerate(driver.cases()[:3]):
+        with surroundings.seeded(1):
+            one = driver.bits(driver.make(case), case)
+        for seed in (2, 3):
+            with surroundings.seeded(seed):
+                two = driver.bits(driver.make(case), case)
+            driver.require_same(case, one, two, "two fresh parts with the same settings answer otherwise")
+            ctx.witness()
+        there = answers_there(ctx, case) if place == 0 else None
+        if there is not None:
+            driver.require_same(case, one, there, "a process with other hashes answers otherwise")
+
+
+def _draw(_: Call) -> None:
+    np.random.random()  # noqa: NPY002 - the fault that is looked for
+    random.random()  # noqa: S311
+
+
+@law(
+    "X07",
+    *PARTS,
+    statement="The process is left as it was: global chance, printing, threads, default dtypes, modes and switches.",
+    why="A part is a guest: training code in the same process must not change because a detector was made.",
+    seen="Global seeds set in a constructor; thread counts set at import; TF32 and grad mode switched and left so.",
+    mend="Use local generators and context managers; take thread counts and devices as settings of the part.",
+    witnesses=3,
+    saboteurs=corruptions.misbehaving("draws from global chance", _draw),
+)
+def the_process_is_left_alone(ctx: Context) -> None:
+    """Compare everything global before and after; a first use may load libraries, so chance alone is compared then."""
+    driver = driver_of(ctx)
+    first = driver.cases()[0]
+    before = surroundings.chance()
+    driver.answer(driver.make(first), first)
+    _require_unchanged(ctx, before, surroundings.chance())
+    with surroundings.unusual():
+        before = surroundings.state()
+        for case in driver.cases():
+            driver.answer(driver.make(case), case)
+            ctx.witness()
+        _require_unchanged(ctx, before, surroundings.state())
+
+
+def _require_unchanged(ctx: Context, before: dict[str, object], after: dict[str, object]) -> None:
+    for name, value in before.items():
+        told = "" if len(repr(value)) > 80 else f" from {value!r} to {after[name]!r}"
+        ctx.require(value == after[name], f"{name} changed{told}")
+
+
+def _warn(_: Call) -> None:
+    warnings.warn("overflow encountered", RuntimeWarning, stacklevel=2)
+
+
+@law(
+    "X12",
+    *PARTS,
+    statement="Good input causes no warning.",
+    why="A warning on every photograph hides the one that matters; an overflow warned about is a wrong score.",
+    seen="Overflow and invalid values that are warned about and passed on.",
+    mend="Compute in a dtype that holds the values; guard divisions by zero and roots of what rounding made negative.",
+    witnesses=3,
+    saboteurs=corruptions.misbehaving("warns", _warn),
+)
+def good_input_causes_no_warning(ctx: Context) -> None:
+    """Listen while good inputs are answered, float16 ones and all zeros among them; first uses may announce things."""
+    driver = driver_of(ctx)
+    cases = driver.cases()
+    zeros = cases[0].each(np.zeros_like)
+    halves = [case.each(lambda one: one.astype(np.float16)) for case, to in driver.dtype_cases() if "float16" in to]
+    driver.answer(driver.make(cases[0]), cases[0])
+    for case in [*cases, zeros, *halves]:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            driver.answer(driver.make(case), case)
+        telling = [one for one in heard if not issubclass(one.category, _ANNOUNCEMENTS)]
+        if telling:
+            ctx.broken(f"{case.name}: {telling[0].category.__name__}: {telling[0].message}", input=case.arrays[0])
+        ctx.witness()

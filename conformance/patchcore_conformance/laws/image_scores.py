@@ -1,0 +1,301 @@
+"""A01 to A09: image scores are those of Eq. 6 and 7, for every image on its own, at any scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance import corruptions, probes
+from patchcore_conformance.drivers.scores import Question, asked, judge, of_rows, question, truth
+from patchcore_conformance.registry import law
+
+if TYPE_CHECKING:
+    from patchcore_conformance.claims import Claims
+    from patchcore_conformance.context import Context
+
+_SCORES = "image_scores"
+_HIGHER = corruptions.spoiling("a tenth too high", lambda found, _: found * 1.1 + found.dtype.type(0.1), _SCORES)
+_LOWER = corruptions.spoiling("half as high", lambda found, _: found * 0.5, _SCORES)
+_ROLLED = corruptions.spoiling(
+    "the next image's score", lambda found, _: np.roll(found, 1) if len(found) > 1 else None, _SCORES
+)
+_OVERFLOWN = corruptions.spoiling("NaN, as after an overflow", lambda found, _: found * np.nan, _SCORES)
+_MOODY = corruptions.spoiling("another score each time", corruptions.moody, _SCORES)
+
+# Images, patches, bank rows, width, neighbors.
+_LATTICES = (
+    *((1, 1, 1, 1, 1), (1, 1, 2, 1, 2), (2, 3, 1, 2, 4), (1, 9, 5, 3, 3), (4, 6, 20, 2, 9), (3, 16, 40, 5, 40)),
+    *((2, 5, 65, 17, 3), (5, 1, 9, 7, 5), (1, 300, 33, 4, 2), (2, 12, 30, 33, 6)),
+)
+_REALS = (
+    *((probes.gaussian, 3, 12, 40, 2, 3, 1.0), (probes.gaussian, 2, 30, 60, 5, 9, 1.0)),
+    *((probes.gaussian, 4, 8, 25, 3, 2, 3.0), (probes.gaussian, 1, 20, 70, 1, 5, 1.0)),
+    *((probes.gaussian, 2, 9, 50, 65, 4, 0.3), (probes.gaussian, 1, 4, 30, 1030, 3, 0.05)),
+    *((probes.clusters, 3, 20, 80, 8, 5, 0.05), (probes.clusters, 2, 49, 120, 19, 9, 0.05)),
+    *((probes.manifold, 2, 25, 90, 24, 6, 0.5), (probes.rectified, 2, 16, 60, 30, 3, 0.3)),
+    *((probes.duplicates, 3, 10, 50, 4, 9, 1.0), (probes.fine_ties, 3, 10, 60, 6, 5, 1.0)),
+    *((probes.gaussian, 6, 5, 30, 4, 1, 1.0), (probes.gaussian, 2, 10, 30, 3, 30, 1.0)),
+)
+
+
+def _of_real_numbers(claims: Claims) -> bool:
+    return claims.arith != "lattice"
+
+
+def _reals(ctx: Context, *chosen: int) -> list[Question]:
+    """Return the questions about real numbers, or some of them; lattices for who claims no more than those."""
+    if not _of_real_numbers(ctx.claims):
+        return [question(ctx, probes.lattice, 3, 6, 25, 3, 4)]
+    return [question(ctx, *_REALS[place]) for place in (chosen or range(len(_REALS)))]
+
+
+@law(
+    "A01",
+    "scores",
+    statement="An image scores (1 - exp(s*) / sum of exp |m_test - m| over N_b(m*)) s*, as recomputed in float64.",
+    why="This number decides whether a part is thrown away.",
+    seen="Squared distances under the exp; the mean of all patches for the farthest one; b + 1 rows for b.",
+    mend="Take the farthest patch, its nearest row m*, the b rows nearest to m*, and weigh by distances to the patch.",
+    witnesses=20,
+    saboteurs=(*_HIGHER, *_LOWER, *_ROLLED),
+)
+def scores_are_those_of_the_paper(ctx: Context) -> None:
+    """Go through lattices, where ties leave a choice, and real numbers of many kinds; then many patches and many rows."""
+    part = ctx.make()
+    for sizes in _LATTICES:
+        judge(ctx, part, question(ctx, probes.lattice, *sizes, scale=0.5))
+    for one in _reals(ctx):
+        judge(ctx, part, one)
+    for patches in (257, 33_000, 65_537):  # a number past the last that 8 or 16 bits hold
+        image = np.ones((1, patches, 1))
+        image[0, -1] = 4
+        judge(ctx, part, of_rows(ctx, image, [[0.0], [1.5], [-0.5]], 2))
+    bank = np.zeros((70_001, 1))
+    bank[[65_540, 69_999, 70_000], 0] = 5, 9, -4
+    judge(ctx, part, of_rows(ctx, [[[6.5], [0.5]], [[9.0], [10.5]], [[-1.0], [-5.25]]], bank, 3))
+
+
+@law(
+    "A02",
+    "scores",
+    statement="With b' = min(b, M) rows weighed, a score lies between s* (1 - 1/b') and s*, finite at any scale.",
+    why="Distances of real features reach hundreds; the exp of 89 is infinite in float32, and a score of NaN is lost.",
+    seen="exp of plain distances that overflows (anomalib#324); the weight's sign turned; squares under the exp.",
+    mend="Subtract the largest distance from all exponents before exp, as softmax does.",
+    witnesses=12,
+    saboteurs=(*_OVERFLOWN, *_HIGHER, *_LOWER),
+)
+def scores_lie_between_bounds(ctx: Context) -> None:
+    """Ask at scales from 0.1 to 10,000."""
+    part = ctx.make()
+    family = probes.gaussian if _of_real_numbers(ctx.claims) else probes.lattice
+    for scale in (0.1, 1.0, 30.0, 100.0, 800.0, 1e4):
+        for sizes in ((2, 8, 30, 6, 2), (2, 8, 30, 6, 9), (1, 5, 12, 3, 12), (2, 3, 4, 5, 9)):
+            _require_bounds(ctx, part, question(ctx, family, *sizes, scale=scale))
+
+
+def _require_bounds(ctx: Context, part: Any, one: Question) -> None:
+    scores = asked(ctx, part, one)
+    count = min(one.neighbors, len(one.bank))
+    for score, allowed in zip(scores, truth(ctx, one), strict=True):
+        slack = allowed.slacks.max()
+        least, most = allowed.stars.min() * (1 - 1 / count), allowed.stars.max()
+        told = f"the score {score:.7g} lies outside of {least:.7g} to {most:.7g} ({one.told()})"
+        ctx.within(max(least - score, score - most, 0), slack, told, **one.seen, scores=scores)
+        ctx.witness(most > 4 * slack)
+
+
+@law(
+    "A03",
+    "scores",
+    statement="An image whose patches are all in the bank scores 0.",
+    why="What was seen in training is not anomalous at all.",
+    seen="A constant added under the root; the weight returned in place of the weighted score.",
+    mend="Multiply the weight by s*; add nothing under the root, and cut at 0 what rounding made negative.",
+    witnesses=8,
+    saboteurs=_HIGHER,
+)
+def known_images_score_zero(ctx: Context) -> None:
+    """Ask for rows of the bank, some again and again, with and without weighing."""
+    part = ctx.make()
+    families = (probes.lattice, probes.gaussian, probes.duplicates, probes.clusters, probes.rectified)
+    for family in families if _of_real_numbers(ctx.claims) else families[:1]:
+        for rows, width, neighbors in ((30, 5, 1), (30, 5, 4), (12, 33, 12), (1, 3, 2)):
+            drawn = question(ctx, family, 1, 1, rows, width, neighbors)
+            known = drawn.bank[ctx.rng(rows).integers(rows, size=(3, 7))]
+            one = Question(known, drawn.bank, neighbors)
+            scores, allowed = asked(ctx, part, one), truth(ctx, one)
+            slack = np.array([0.0 if ctx.claims.arith in {"E0", "lattice"} else each.star_slacks.max() for each in allowed])
+            ctx.within(np.abs(scores), slack, f"{one.told()}, all in the bank, do not score 0", **one.seen, scores=scores)
+            ctx.witness()
+
+
+@law(
+    "A04",
+    "scores",
+    statement="An image scores in a batch what it scores alone, wherever it stands.",
+    why="A photograph must not be judged by those that happened to be scored with it.",
+    seen="The farthest patch of the whole batch taken for each image; patch numbers of one image read in another "
+    "(anomalib#771).",
+    mend="Choose patch, m* and weight within each image; index the batch by (image, patch), not by patch alone.",
+    witnesses=8,
+    saboteurs=(*_ROLLED, *_MOODY),
+)
+def images_do_not_mix(ctx: Context) -> None:
+    """Ask for images of very different sizes of score together, backwards, twice, and alone."""
+    part, rng = ctx.make(), ctx.rng()
+    for patches, rows, width, neighbors in ((6, 40, 3, 1), (6, 40, 3, 5), (9, 25, 20, 3), (1, 20, 4, 2)):
+        bank = rng.integers(-4, 5, (rows, width))
+        images = rng.integers(-4, 5, (5, patches, width)) * np.array([1, 3, 1, 2, 1])[:, None, None] / 4
+        one = of_rows(ctx, images, bank / 4, neighbors)
+        together = judge(ctx, part, one)
+        order = np.array([4, 2, 0, 3, 1, 1])
+        judge(ctx, part, Question(one.embeddings[order], one.bank, neighbors), "in another order, ")
+        for image, score in enumerate(together):
+            alone = Question(one.embeddings[image : image + 1], one.bank, neighbors)
+            found = judge(ctx, part, alone, "alone, ")[0]
+            if (choices := truth(ctx, alone)[0]).settled:
+                told = f"image {image} scores {found:.7g} alone, but {score:.7g} among others ({one.told()})"
+                ctx.within(abs(found - score), 2 * choices.slacks.max(), told, **one.seen, image=image)
+
+
+@law(
+    "A05",
+    "scores",
+    statement="Neither the order of an image's patches nor that of the bank's rows matters.",
+    why="Rows lie in the bank in the order in which a sampler happened to choose them.",
+    seen="Row 0 or patch 0 taken where the nearest or the farthest was meant; rows near in the bank for near in space.",
+    mend="Look rows up by the numbers that the search answered, in the arrays that it searched.",
+    witnesses=8,
+    saboteurs=_MOODY,
+)
+def order_does_not_matter(ctx: Context) -> None:
+    """Shuffle patches, rows, and both."""
+    part, rng = ctx.make(), ctx.rng()
+    for one in _reals(ctx, 0, 1, 2, 5, 6, 8):
+        before, allowed = judge(ctx, part, one), truth(ctx, one)
+        for turn in range(3):
+            patches = rng.permutation(one.embeddings.shape[1]) if turn != 1 else np.arange(one.embeddings.shape[1])[::-1]
+            rows = rng.permutation(len(one.bank)) if turn else np.arange(len(one.bank))
+            other = Question(one.embeddings[:, patches].copy(), one.bank[rows].copy(), one.neighbors)
+            found = judge(ctx, part, other, "shuffled, ")
+            for image, each in enumerate(allowed):
+                if each.settled:
+                    told = f"image {image} of {one.told()} scores otherwise once patches and rows are shuffled"
+                    ctx.within(abs(found[image] - before[image]), 2 * each.slacks.max(), told, **other.seen)
+
+
+@law(
+    "A06",
+    "scores",
+    statement="The rows weighed are those nearest to m*, and each weighs by its distance to the test patch.",
+    why="Eq. 7 asks how crowded the neighbourhood of m* is; other rows or other distances answer another question.",
+    seen="Rows nearest to the test patch for those nearest to m*; distances from m* for those from the patch "
+    "(anomalib#286).",
+    mend="Search the bank a second time with m* as the query, then measure from the test patch to what was found.",
+    witnesses=12,
+    saboteurs=(*_HIGHER, *_LOWER),
+)
+def neighbours_are_those_of_the_row(ctx: Context) -> None:
+    """Put rows where both mistakes show: one beyond m*, and one nearer to the patch on its other side."""
+    part, rng = ctx.make(), ctx.rng()
+    for width in (2, 3, 9, 34):
+        for turn in range(4):
+            one = _five_points(ctx, rng, width, turn)
+            scores, allowed = judge(ctx, part, one), truth(ctx, one)[0]
+            ctx.within(
+                abs(float(scores[0]) - allowed.lows[0]), allowed.slacks[0], f"{one.told()}: the wrong rows", **one.seen
+            )
+
+
+def _five_points(ctx: Context, rng: np.random.Generator, width: int, turn: int) -> Question:
+    """Place m* at 1, its neighbours at 1.75 and 2.25, rivals at -1.25 and -1.5, all seen from the patch at 0."""
+    stretch = (1.0, 0.5, 2.0, 1.0)[turn]
+    places = np.array([1, 1.75, 2.25, -1.25, -1.5, 6]) * stretch
+    axis = np.zeros(width)
+    axis[rng.integers(width)] = rng.choice([-1.0, 1.0])
+    bank = places[:, None] * axis + rng.integers(-3, 4, width)
+    near = bank[0] - 0.25 * axis  # another patch, less far from the bank
+    patch = bank[0] - places[0] * axis
+    return of_rows(ctx, np.stack([near, patch])[None], bank[rng.permutation(len(bank))], 2 + turn % 2)
+
+
+@law(
+    "A07",
+    "scores",
+    statement="b beyond the bank's size means all rows; b = 1, or a bank of one row, leaves s* as it is.",
+    why="A small bank is still a bank, and b = 1 put into Eq. 7 would make every score 0.",
+    seen="A crash where more neighbours are asked for than there are rows; scores of 0 for b = 1.",
+    mend="Use min(b, M) rows, and skip the weight where that is 1.",
+    witnesses=8,
+    saboteurs=(*_HIGHER, *_LOWER),
+)
+def neighbors_are_cut_to_the_bank(ctx: Context) -> None:
+    """Ask with b = 1, with b = M, and with more."""
+    part = ctx.make()
+    family = probes.gaussian if _of_real_numbers(ctx.claims) else probes.lattice
+    for rows in (1, 2, 3, 9):
+        most = None
+        for neighbors in (1, rows, rows + 1, rows + 50):
+            one = question(ctx, family, 3, 6, rows, 4, neighbors)
+            scores = judge(ctx, part, one)
+            if neighbors > rows and most is not None:
+                same = 2 * max(each.slacks.max() for each in truth(ctx, one))
+                told = f"b = {neighbors} scores otherwise than b = {rows} with {rows} rows"
+                ctx.within(np.abs(scores - most), same, told, **one.seen)
+            most = scores if neighbors == rows else most
+
+
+@law(
+    "A08",
+    "scores",
+    statement="Where all b rows are equally far from the patch, the weight is 1 - 1/b.",
+    why="There the exp cancels out, and what is left counts the rows that are weighed.",
+    seen="m* left out of its own neighbourhood, so that b - 1 rows are weighed; b + 1 rows.",
+    mend="Weigh exactly min(b, M) rows, m* among them.",
+    witnesses=12,
+    saboteurs=(*_HIGHER, *_LOWER),
+)
+def equal_distances_weigh_alike(ctx: Context) -> None:
+    """Put the rows on a sphere around the patch, one on each axis and side."""
+    part = ctx.make()
+    for width, radius in ((1, 1.0), (2, 2.0), (5, 0.5), (16, 3.0), (5, 200.0)):
+        for neighbors in sorted({2, min(3, 2 * width), width, 2 * width} - {1}):
+            sphere = radius * np.concatenate([np.eye(width), -np.eye(width)])
+            patches = np.stack([np.zeros(width), sphere[0] / 2])[None]
+            one = of_rows(ctx, patches, sphere, neighbors)
+            reach = float(np.abs(one.bank).max())
+            expected, scores = reach * (1 - 1 / neighbors), asked(ctx, part, one)
+            slack = truth(ctx, one)[0].slacks.max()
+            told = f"{neighbors} rows at distance {reach:g} of the patch do not give {reach:g} (1 - 1/{neighbors})"
+            ctx.within(np.abs(scores - expected), slack, told, **one.seen, scores=scores)
+            ctx.witness()
+
+
+@law(
+    "A09",
+    "scores",
+    statement="A row more in the bank never raises s*, and a score depends on the bank that it is asked with.",
+    why="Remembering more good parts must not make a part look worse; a replaced bank must replace the old one.",
+    seen="The bank of an earlier call, kept and asked again.",
+    mend="Build what is searched from the bank of the call; keep nothing from one call to the next.",
+    witnesses=8,
+    saboteurs=(*_MOODY, *_ROLLED),
+)
+def more_rows_never_raise_the_distance(ctx: Context) -> None:
+    """Ask one part with growing banks, then with the first one again."""
+    part = ctx.make()
+    for one in _reals(ctx, 0, 3, 5, 8):
+        before: Any = None
+        for rows in (1, 3, len(one.bank) // 2, len(one.bank), 2):
+            asked_with = Question(one.embeddings, one.bank[:rows].copy(), 1)
+            scores = judge(ctx, part, asked_with)
+            slack = np.array([each.star_slacks.max() for each in truth(ctx, asked_with)])
+            if before is not None and rows > 2:
+                told = f"{rows} rows give a larger s* than fewer of them"
+                ctx.within(np.maximum(scores - before, 0), 2 * slack, told, **asked_with.seen, before=before)
+            before = scores
+    mixed = _reals(ctx, 0)[0]
+    for bank in (mixed.bank, mixed.bank + 1, mixed.bank):
+        judge(ctx, part, Question(mixed.embeddings, bank, 3), "with another bank of the same shape, ")

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format docs benchmark clean clean-kernels
+.PHONY: demo test lint format docs conformance benchmark clean
 
 demo: .venv/installed-demo
 	$(BIN)/patchcore demo --out demo-out
@@ -22,16 +22,16 @@ format: .venv/installed-test
 docs: .venv/installed-docs
 	$(BIN)/mkdocs build --strict
 
+# Every installed part against the laws of its kind, at what it claims.
+conformance: .venv/installed-test
+	$(BIN)/patchcore-conformance run --installed --profile quick
+
 # Claims about speed, each with its verdict; writes docs/benchmarks.md. Takes anomalib and faiss along as peers.
 benchmark: .venv/installed-test,anomalib,faiss
 	$(BIN)/python tests/benchmarks/run_all.py
 
 clean:
 	rm -rf .venv demo-out dist build site
-
-# Numba recompiles a function when its own file changes, not when a helper in another file does.
-clean-kernels:
-	find patchcore_plugin reference -name '*.nb[ci]' -delete
 
 .venv/installed-%: pyproject.toml
 	$(PYTHON) -m venv .venv

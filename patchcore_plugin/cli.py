@@ -239,6 +239,17 @@ def demo(
                 out.print(line)
 
 
+# The words after it are the kit's own to read, --help among them.
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def conform(words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND [ARGS]...")] = None) -> None:
+    """Judge a part, yours or an installed one: the conformance kit (needs the extra 'conformance')."""
+    with explained():
+        from patchcore_plugin.borrowed_command import borrowed
+
+        commands = borrowed("conform")
+    commands(words or ["--help"], prog_name="patchcore conform")
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from patchcore_plugin import __version__
+from patchcore_plugin.built_in_claims import CLAIMS
 from patchcore_plugin.errors import ConfigError, UnknownComponentError
 from patchcore_plugin.hookspecs import HOOKS, Component, hookimpl
 from patchcore_plugin.offers import OWN, Offer
@@ -26,7 +27,8 @@ KINDS = tuple(HOOKS)  # "extractor", "aggregator", "sampler", "neighbors": also 
 def _built_in(
     name: str, factory: str, summary: str, requires: tuple[str, ...] = (), extra: str | None = None
 ) -> Component:
-    return Component(name, factory=f"patchcore_plugin.{factory}", summary=summary, requires=requires, extra=extra)
+    where, claims = f"patchcore_plugin.{factory}", CLAIMS[name]
+    return Component(name, factory=where, summary=summary, requires=requires, extra=extra, claims=claims)
 
 
 # Sorted by name within each kind.

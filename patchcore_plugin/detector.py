@@ -130,14 +130,29 @@ class PatchCore:
         """
         bank = read_bank(path)
         detector = cls(load_settings(bank.settings, preset=None, overrides=overrides))
-        found = getattr(detector.parts.extractor, "weights_sha256", None)
+        detector._take(bank, f"{path}")
+        return detector
+
+    def _take(self, bank: MemoryBank, source: str) -> None:
+        """Go on with a bank that was fitted elsewhere, if its weights are the same as here."""
+        found = getattr(self.parts.extractor, "weights_sha256", None)
         if found != bank.weights_sha256:
             raise WeightsError(
-                f"{path} was fitted with backbone weights of SHA-256 {bank.weights_sha256}, but those found here have "
-                f"{found}. Install or name the same weights (extractor.weights), or fit again."
+                f"{source} was fitted with backbone weights of SHA-256 {bank.weights_sha256}, but those found here "
+                f"have {found}. Install or name the same weights (extractor.weights), or fit again."
             )
-        detector._scorer = detector._scorer_of(bank)
-        return detector
+        self._scorer = self._scorer_of(bank)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For hosts that pickle or copy. Parts and index are made anew: they may hold a device, or compiled code.
+        bank = None if self._scorer is None else self._scorer.bank
+        return {"settings": self.settings, "report": self.report, "bank": bank}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        PatchCore.__init__(self, state["settings"])
+        self.report = state["report"]
+        if state["bank"] is not None:
+            self._take(state["bank"], "the pickled detector")
 
     @property
     def bank(self) -> MemoryBank:

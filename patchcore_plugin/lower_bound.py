@@ -34,7 +34,7 @@ UNIT = 2.0**-24  # roundoff of float32
 _TINY = 2.0**-120  # more than one float32 operation loses by underflow
 _EXTREME = 2.0**40  # in units of scale; its square, summed, stays far inside float32
 _COLUMNS = 128  # of one partial sum
-_SPARE, _STEPS = 16, 5  # of subspace iteration: axes beyond those wanted, and rounds; they decide how good axes are
+_SPARE, _STEPS = 16, 2  # of subspace iteration: axes beyond those wanted, and rounds; more make axes hardly better
 _ROWS = 2048  # shortened at a time
 _SAFE = 1.01  # covers what the error terms above leave out: their products with each other
 
@@ -123,15 +123,17 @@ class LowerBound:
         np.sqrt(np.einsum("ij,ij->i", rest, rest), out=folded[:, -1])
         return folded
 
-    def slack(self, short: Short) -> npt.NDArray[np.float32]:
+    def slack(self, short: Short, squares: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
         """Say how far each short vector, folded ones included, may lie from the exact one.
 
-        Shapes: short (n, r + 1), as ``shorten`` gave it -> float32 (n,), rounded up.
+        Shapes: short (n, r + 1), as ``shorten`` gave it, and its squared lengths where known (n,) -> float32 (n,),
+                rounded up.
         """
+        squares = np.einsum("ij,ij->i", short, short) if squares is None else squares
         terms, r = self._terms, self.width - 1
         projecting = _SAFE * ((terms * np.sqrt(r) + 2) * UNIT + self.skew)
         tail = _SAFE * (2 * projecting + (terms + r + 8) * UNIT)
-        length = _SAFE * np.sqrt(np.einsum("ij,ij->i", short, short), dtype=np.float64)
+        length = _SAFE * np.sqrt(squares, dtype=np.float64)
         slack = projecting * length + (r + 4) * UNIT * length  # the second part is what folding may add
         if not self.complete:
             by_ratio = tail * length**2 / np.maximum(short[:, -1], _TINY, dtype=np.float64)
@@ -182,14 +184,15 @@ def distances_above(
 
 
 def fit_lower_bound(sample: Embeddings, width: int) -> LowerBound:
-    """Fit axes to a sample of rows (some thousand are enough).
+    """Fit axes to a sample of rows (some hundred are enough, some thousand no better).
 
-    Shapes: sample float (n, D); ``width`` values for a short vector, of which the last is the tail: at most D + 1.
-    Raises: ShapeError, EmptyInputError, NonFiniteError for a sample that is no set of rows, or a width below 2.
-    Cost:   O(n*D^2 + D^3) time, O(D^2) memory.
+    Shapes: sample float (n, D); ``width`` values for a short vector, of which the last is the tail: at most D + 1. A
+            vector of one value is the distance to the centre, and needs no axes.
+    Raises: ShapeError, EmptyInputError, NonFiniteError for a sample that is no set of rows, or a width below 1.
+    Cost:   O(n*D*min(n, D) + D*width^2) time, for narrow rows O(D^3); memory for some copies of the sample.
     """
     require_rows(sample, "sample")
-    require_whole(width, "width", least=2)
+    require_whole(width, "width", least=1)
     r = min(width - 1, sample.shape[1])
     centre = sample.mean(axis=0, dtype=np.float64).astype(np.float32 if sample.dtype.itemsize <= 4 else np.float64)
     centred = np.asarray(sample - centre, dtype=np.float64)
@@ -210,24 +213,33 @@ def without_turning(bound: LowerBound) -> LowerBound:
 
 def _principal_axes(centred: npt.NDArray[np.float32], r: int) -> npt.NDArray[np.float32]:
     """The r axes along which the sample spreads most; of wide rows nearly so, by a few steps of subspace iteration."""
-    spread = centred.T @ centred
-    if 2 * (r + _SPARE) >= len(spread):
-        return _best_axes(spread, np.eye(len(spread), dtype=np.float32), r)
-    basis = np.random.default_rng(0).standard_normal((len(spread), r + _SPARE), dtype=np.float32)
+    rows, width = centred.shape
+    wanted = r + _SPARE
+    if r == 0:
+        return np.empty((width, 0), dtype=np.float32)
+    if 2 * wanted >= width:
+        return _best_axes(centred, np.eye(width, dtype=np.float32), r)
+    few = wanted <= rows < width
+    spread = centred @ centred.T if few else centred.T @ centred
+    basis = np.random.default_rng(0).standard_normal((len(spread), wanted), dtype=np.float32)
     for _ in range(_STEPS):
         basis = np.linalg.qr(spread @ basis)[0]
-    return _best_axes(spread, basis, r)
+    if few:
+        basis = np.linalg.qr(centred.T @ basis)[0]
+    return _best_axes(centred, basis, r)
 
 
-def _best_axes(spread: npt.NDArray[np.float32], basis: npt.NDArray[np.float32], r: int) -> npt.NDArray[np.float32]:
+def _best_axes(centred: npt.NDArray[np.float32], basis: npt.NDArray[np.float32], r: int) -> npt.NDArray[np.float32]:
     """The r best axes within the space of an orthonormal basis, best first."""
-    inside = basis.T.astype(np.float64) @ (spread @ basis).astype(np.float64)
-    _, axes = np.linalg.eigh((inside + inside.T) / 2)
+    inside = (centred @ basis).astype(np.float64)
+    _, axes = np.linalg.eigh(inside.T @ inside)
     return np.ascontiguousarray(basis.astype(np.float64) @ axes[:, ::-1][:, :r], dtype=np.float32)
 
 
 def _skew(axes: npt.NDArray[np.float32]) -> float:
     """Largest difference between a singular value of the axes and 1, with the rounding of this computation itself."""
+    if not axes.size:
+        return 0.0
     wide = axes.astype(np.float64)
     squares = np.linalg.eigvalsh(wide.T @ wide)
     return float(np.abs(np.sqrt(np.maximum(squares, 0)) - 1).max()) + 1e-12 * len(axes)

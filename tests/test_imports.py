@@ -45,7 +45,7 @@ LICENCES = {
     "sklearn": {"sklearn", "pyod"},
     "timm": {"timm"},
     "torch": {"torch", "torchvision", "timm", "anomalib"},
-    "torchvision": {"torchvision"},
+    "torchvision": {"torchvision", "anomalib"},
 }
 
 # What the reference may import besides the standard library and, where the file's name allows it, numba.

@@ -148,7 +148,7 @@ def require_nearest(
     if not rows.size:
         return
     measured = np.square(np.asarray(distances, dtype=np.float64))
-    rounding = measured * (2 * _unit_of(distances))
+    rounding = measured * (4 * _unit_of(distances))
     require_own_distances(ctx, truth, measured, rows, rounding, **evidence)
     count = rows.shape[1]
     low, high = order_bounds(truth, count)

@@ -97,25 +97,7 @@ class Context:
 
         The same seed generates the same inputs, whatever was run before and on every machine.
         """
-        from hypothesis import HealthCheck, Phase, errors, given, seed, settings
-
-        phases = (Phase.generate, Phase.shrink) if self.shrinking else (Phase.generate,)
-        limits = settings(
-            max_examples=examples or self.profile.examples,
-            database=None,
-            deadline=None,  # the first call may compile
-            derandomize=True,
-            phases=phases,
-            print_blob=False,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        )
-
-        def judged(drawn: Any) -> None:  # whatever a judge is made of, and whatever it returns
-            judge(drawn)
+        from patchcore_conformance.hypothesis_search import search
 
         chance = zlib.crc32(f"{self.seed}:{self.kind}:{self.law}".encode())
-        try:
-            seed(chance)(limits(given(inputs)(judged)))()
-        except errors.Flaky as problem:
-            raise Violation(f"the same input was answered in different ways: {problem}") from problem
+        search(inputs, judge, examples=examples or self.profile.examples, chance=chance, shrinking=self.shrinking)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Change = Callable[[Array, np.random.Generator], Any]
 
-ASKED = ("select", "query", "extract", "aggregate")  # the method of each kind that answers
+# The method of each kind that answers.
+ASKED = ("select", "query", "extract", "aggregate", "image_scores", "anomaly_map")
 
 
 def spoiling(name: str, change: Change, *methods: str) -> tuple[Saboteur, ...]:
@@ -125,5 +126,6 @@ def _arrays(value: Any) -> list[Array]:
 
 def _each(output: Any, change: Callable[[Array], Any]) -> Any:
     if isinstance(output, (tuple, list)):
-        return type(output)(_each(one, change) for one in output)
+        changed = [_each(one, change) for one in output]
+        return type(output)(*changed) if hasattr(output, "_fields") else type(output)(changed)
     return change(plain(output).copy())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.law import Law
 
 _WIDTH = 96
-_MARGIN = 14
+_MARGIN = 15
 
 
 def explain(word: str) -> str:

@@ -45,7 +45,7 @@ def off(family: Any, total: int, queries: int, width: int, seed: int = 0) -> tup
 def far_ray(total: int, queries: int, width: int, seed: int = 0) -> tuple[Table, Table]:
     """Place rows and queries on one ray far from zero: a difference of lengths is their distance, but for rounding."""
     random = _random(total, queries, width, seed)
-    direction = np.ones(width)
+    direction = random.uniform(0.5, 1.5, size=width)
     lengths = 1000 + random.uniform(0, 1, size=(total + queries, 1))
     rows = (lengths * direction).astype(np.float32)
     return rows[:total], rows[total:]

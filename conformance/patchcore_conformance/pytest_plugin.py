@@ -67,6 +67,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"patchcore conformance: laws {SPEC}, profile {config.getoption('--pc-profile') or 'as the tests say'}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest asks what there is to say about it
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find out which parts are judged."""
     session.config.stash[_SUITES] = list(_suites(session.items))

@@ -30,8 +30,8 @@ _FILES = {
     ),
     "extractor": (*_GENERIC, "extractor_maps", "extractor_state", "extractor_geometry"),
     "aggregator": (*_GENERIC, "aggregator_windows", "aggregator_layers", "aggregator_symmetries"),
-    "scores": ("image_scores",),
-    "maps": ("anomaly_maps",),
+    "scores": (*_GENERIC, "image_scores", "image_score_independence"),
+    "maps": (*_GENERIC, "anomaly_maps", "map_smoothing"),
     "plugin": ("plugin_records", "plugin_loading"),
     "pipeline": ("pipeline",),
 }

@@ -88,9 +88,7 @@ def _subject(written: dict[str, Any], make: Callable[..., Any] | str | None) -> 
     if callable(make):
         return Subject.of(told["kind"], make, claims)
     if make is None and "<" in told["factory"]:
-        raise KitError(
-            f"the factory {told['factory']} cannot be imported by its name. Name another: --make module:name."
-        )
+        raise KitError(f"the factory {told['factory']} cannot be imported by its name. Name it: --make module:name.")
     kind = None if told["installed"] and make is None else told["kind"]
     return subject_named(make or told["factory"], kind, claims, told["options"])
 

@@ -1,4 +1,4 @@
-"""What ``patchcore-conformance run`` does: judge one subject or every installed part, and show and write the reports."""
+"""What ``patchcore-conformance run`` does: judge one subject or every installed part, and write and show reports."""
 
 from __future__ import annotations
 

@@ -114,4 +114,4 @@ def _around(row: int, measure: _Measure, count: int) -> tuple[npt.NDArray[np.boo
 def _root_errors(squares: Doubles, slack: Doubles) -> Doubles:
     """Turn errors of squares into errors of distances."""
     roots = np.sqrt(squares)
-    return np.maximum(roots - np.sqrt(np.maximum(squares - slack, 0)), np.sqrt(squares + slack) - roots)
+    return np.asarray(np.maximum(roots - np.sqrt(np.maximum(squares - slack, 0)), np.sqrt(squares + slack) - roots))

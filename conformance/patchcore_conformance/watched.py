@@ -156,8 +156,9 @@ def _copied(value: Any) -> Any:
     """Copy arrays and tensors, also inside tuples, lists and dicts; leave everything else as it is."""
     if isinstance(value, np.ndarray):
         return value.copy()
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return tuple(_copied(one) for one in value)
+    if isinstance(value, tuple):
+        copies = [_copied(one) for one in value]
+        return type(value)(*copies) if hasattr(value, "_fields") else tuple(copies)
     if isinstance(value, list):
         return [_copied(one) for one in value]
     if isinstance(value, dict):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from numba import get_num_threads, njit, prange
 
 from patchcore_plugin.extractors.numba_steps import Arrays, Lane, run_step
 from patchcore_plugin.extractors.numba_weights import aligned
+from patchcore_plugin.kernel_sources import kernel_sources
 from patchcore_reference.numba_kernels import one_at_a_time
 
 if TYPE_CHECKING:
@@ -63,18 +62,12 @@ def _passes(steps: int, images: int, threads: int) -> Table:
     return np.array(rows, PASS)
 
 
-def _sources() -> str:
-    """Digest of all files whose code ends up in the compiled loop; Numba's cache looks at the date of this one only."""
-    files = sorted(Path(__file__).parent.glob("numba_*.py"))
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
 def _compiled_for(sources: str) -> Any:
-    """The one function that Numba keeps on disk: under the processor's name and features, and under ``sources``."""
+    """The one function that Numba keeps on disk: under the processor's name and features, and ``kernel_sources``."""
 
     @njit(parallel=True, cache=True)
     def run_passes(passes, steps, arrays, zeros, lane_values, slot_values):  # type: ignore[no-untyped-def]
-        sources  # noqa: B018  # what a function refers to from outside becomes part of its key in the cache
+        sources  # noqa: B018
         for number in range(len(passes)):
             for task in prange(passes[number].lanes * passes[number].strips):
                 turn = passes[number]
@@ -89,4 +82,4 @@ def _compiled_for(sources: str) -> Any:
     return run_passes
 
 
-_run_passes = _compiled_for(_sources())
+_run_passes = _compiled_for(kernel_sources())

@@ -13,7 +13,7 @@ import torch
 from patchcore_plugin.errors import ConfigError, NonFiniteError
 from patchcore_plugin.extractors.torch_library import TorchLibrary  # noqa: TC001 - options are read at run time
 from patchcore_plugin.extractors.torch_survey import Survey, survey
-from patchcore_plugin.extractors.torch_taps import TappedNetwork
+from patchcore_plugin.extractors.torch_taps import TappedNetwork, TracedLayers
 from patchcore_plugin.extractors.torch_weights import RANDOM, Source, checksum, file_stamp, filled_network
 from patchcore_plugin.torch_device import device_of, on_device
 from patchcore_plugin.weights import PACKAGE
@@ -21,6 +21,8 @@ from patchcore_reference.backbones import require_pixels
 from patchcore_reference.checks import require_finite
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from patchcore_plugin.extractors.layer_shapes import LayerShape
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -117,6 +119,16 @@ class TorchBackbone:
             _require_no_overflow(self.layers, maps)
         return maps
 
+    def as_module(self, size: tuple[int, int]) -> TracedLayers:
+        """Return the network as a module for exporters: it checks nothing, and branches on no value.
+
+        Shapes: pixels float32 (B, 3, H, W), H x W of ``size`` and B free -> as ``extract``.
+        Raises: as ``extract``.
+        """
+        found = survey(self.library, self.backbone, size)
+        layouts = {layer: found.layout(layer) for layer in self.layers}
+        return TracedLayers(_network(self, self._source(), size if _tied(self) else None), layouts)
+
     def _survey(self) -> Survey:
         return survey(self.library, self.backbone, self.library.size(self.backbone))
 
@@ -134,14 +146,18 @@ class TorchBackbone:
 @lru_cache(maxsize=8)
 def _loaded(part: TorchBackbone, source: Source, device: str, size: tuple[int, int] | None) -> TappedNetwork:
     """The network ready to run, shared by equal parts until its file changes; one per size where sizes matter."""
-    library = part.library
-    network = filled_network(source, part._survey().parts_behind(part.layers))
-    if size is not None and size != library.size(part.backbone):
-        library.resize(network, size)
-    network.to(device, _DTYPES[part.dtype])
+    network = _network(part, source, size).to(device)
     if part.channels_last:
         network.to(memory_format=torch.channels_last)
     return TappedNetwork(network, part.layers)
+
+
+def _network(part: TorchBackbone, source: Source, size: tuple[int, int] | None) -> nn.Module:
+    """A network with its weights, on the CPU."""
+    network = filled_network(source, part._survey().parts_behind(part.layers))
+    if size is not None and size != part.library.size(part.backbone):
+        part.library.resize(network, size)
+    return network.to(_DTYPES[part.dtype])
 
 
 def _tied(part: TorchBackbone) -> bool:

@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from torch import nn
 
     from patchcore_plugin.extractors.torch_grid import Layout
 
@@ -56,3 +55,32 @@ class TappedNetwork:
             self._run.maps[layer] = found.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         if len(self._run.maps) == len(self._run.layouts):
             raise _Enough
+
+
+class TracedLayers(nn.Module):
+    """A network of one's own as a module that exporters can follow: it runs to its end, and they drop what is spare."""
+
+    def __init__(self, network: nn.Module, layouts: Mapping[str, Layout]) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(requires_grad=False)
+        self.layouts = dict(layouts)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what each layer gives: pixels (B, 3, H, W) -> float32 (B, C_l, h_l, w_l)."""
+        found: dict[str, torch.Tensor] = {}
+        taps = [
+            self.network.get_submodule(layer).register_forward_hook(partial(self._collect, found, layer))
+            for layer in self.layouts
+        ]
+        try:
+            self.network(pixels.to(next(self.network.parameters()).dtype))
+        finally:
+            for tap in taps:
+                tap.remove()
+        return tuple(found[layer] for layer in self.layouts)
+
+    def _collect(
+        self, found: dict[str, torch.Tensor], layer: str, _module: Any, _inputs: Any, output: torch.Tensor
+    ) -> None:
+        """Copy at once: what follows may write into the layer's output."""
+        found[layer] = self.layouts[layer].map_of(output).to(torch.float32, copy=True)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from patchcore_plugin.kernel_sources import kernel_sources
 from patchcore_reference.numba_kernels import one_at_a_time
 
 _ANY_ORDER = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; the order is still one and the same every time
@@ -38,7 +39,7 @@ def distances_of(queries: npt.NDArray[Any], bank: npt.NDArray[Any], best: Best) 
     return distances
 
 
-@njit(cache=True)
+@njit
 def meet(queries, q, bank, row, best):  # type: ignore[no-untyped-def]
     """Measure one row on its full width, and enter it if it belongs to the best; a row met again changes nothing."""
     square = _square(queries, q, bank, row, best.squares[q, -1])
@@ -46,7 +47,7 @@ def meet(queries, q, bank, row, best):  # type: ignore[no-untyped-def]
         _enter(best.squares[q], best.rows[q], square, row)
 
 
-@njit(cache=True, fastmath=_ANY_ORDER)
+@njit(fastmath=_ANY_ORDER)
 def _square(a, i, b, j, limit):  # type: ignore[no-untyped-def]
     """Squared distance of two rows; of one above ``limit`` only so much as shows that."""
     width, total = a.shape[1], np.float32(0)
@@ -61,7 +62,7 @@ def _square(a, i, b, j, limit):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@njit
 def _enter(squares, rows, square, row):  # type: ignore[no-untyped-def]
     k = len(squares)
     place = k
@@ -74,7 +75,7 @@ def _enter(squares, rows, square, row):  # type: ignore[no-untyped-def]
     squares[place], rows[place] = square, row
 
 
-@njit(cache=True, fastmath=_ANY_ORDER)
+@njit(fastmath=_ANY_ORDER)
 def _distance(a, i, b, j):  # type: ignore[no-untyped-def]
     total = 0.0
     for d in range(a.shape[1]):
@@ -83,13 +84,22 @@ def _distance(a, i, b, j):  # type: ignore[no-untyped-def]
     return np.sqrt(total)
 
 
-@njit(cache=True, parallel=True)
-def _measure_again(queries, bank, rows, distances):  # type: ignore[no-untyped-def]
-    for q in prange(len(queries)):
-        for found in range(rows.shape[1]):
-            row = rows[q, found]
-            distance, place = _distance(queries, q, bank, row), found
-            while place > 0 and (distances[q, place - 1], rows[q, place - 1]) > (distance, row):
-                distances[q, place], rows[q, place] = distances[q, place - 1], rows[q, place - 1]
-                place -= 1
-            distances[q, place], rows[q, place] = distance, row
+def _compiled_for(sources: str) -> Any:
+    """Entries to compiled code; see ``kernel_sources``."""
+
+    @njit(cache=True, parallel=True)
+    def measure_again(queries, bank, rows, distances):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018
+        for q in prange(len(queries)):
+            for found in range(rows.shape[1]):
+                row = rows[q, found]
+                distance, place = _distance(queries, q, bank, row), found
+                while place > 0 and (distances[q, place - 1], rows[q, place - 1]) > (distance, row):
+                    distances[q, place], rows[q, place] = distances[q, place - 1], rows[q, place - 1]
+                    place -= 1
+                distances[q, place], rows[q, place] = distance, row
+
+    return measure_again
+
+
+_measure_again = _compiled_for(kernel_sources())

@@ -66,21 +66,21 @@ def halves(
     return rounded
 
 
-@njit(cache=True)
+@njit
 def reach(square, width, scale, slack):  # type: ignore[no-untyped-def]
     """Squared short distance that no row exceeds whose computed square is at most ``square``, its own slack aside."""
     true = np.float64(square) * (1 + 2 * (width + 8) * UNIT) + width * 1e-44
     return (np.sqrt(true) * scale.scale + slack) ** 2 * (1 + scale.spread) * _SAFE + _TINY
 
 
-@njit(cache=True)
+@njit
 def product_limit(reach, length, scale):  # type: ignore[no-untyped-def]
     """What ``half - product`` may be at most, for a query of squared length ``length``."""
     half = (reach - length * (1 - 2 * scale.loss)) / 2
     return np.float32(min(half + abs(half) * 16 * UNIT + _TINY, LARGEST))
 
 
-@njit(cache=True)
+@njit
 def difference_limit(reach, width):  # type: ignore[no-untyped-def]
     """What a square summed over differences of short vectors, less the row's part, may be at most."""
     return np.float32(min(reach * (1 + 2 * (width + 8) * UNIT) * _SAFE, LARGEST))

@@ -7,25 +7,20 @@ waiting busily for its next turn, would cost more than the products.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import get_num_threads, njit, prange
 from numba.np.ufunc.parallel import get_thread_id
 
+from patchcore_plugin.kernel_sources import kernel_sources
 from patchcore_plugin.lower_bound import UNIT
 from patchcore_plugin.neighbors import numba_margin
 from patchcore_plugin.neighbors.numba_best_rows import meet
 from patchcore_plugin.neighbors.numba_margin import LEAST_SPREAD, Scale, product_limit, reach
 from patchcore_plugin.neighbors.numba_pruned_scan import begin, meet_lowest
-from patchcore_plugin.neighbors.numba_vector_scan import (
-    BLOCK_ROWS,
-    BLOCK_VECTORS,
-    VECTOR,
-    Product,
-    append_low,
-    product_block,
-)
+from patchcore_plugin.neighbors.numba_vector_scan import append_low
+from patchcore_plugin.numba_product_block import BLOCK_COLUMNS, BLOCK_ROWS, VECTOR, Product, product_block
 from patchcore_reference.numba_kernels import one_at_a_time
 
 if TYPE_CHECKING:
@@ -33,8 +28,7 @@ if TYPE_CHECKING:
     from patchcore_plugin.lower_bound import LowerBound
     from patchcore_plugin.neighbors.numba_best_rows import Best
 
-_BLOCK = BLOCK_VECTORS * VECTOR
-_TILE = 2048 // _BLOCK * _BLOCK  # bank rows at a time
+_TILE = 2048 // BLOCK_COLUMNS * BLOCK_COLUMNS  # bank rows at a time
 _GROUP = 12 * BLOCK_ROWS  # queries that read a block of them while it lies in the second-level cache
 _COLUMNS = 256  # of a block that meet all queries of a group while they lie in the first-level cache
 _EXTREME = np.float32(2.0**40)  # in units of the bound's scale, as in ``lower_bound``: squares stay inside float32
@@ -81,25 +75,10 @@ def _centre(rows, start, count, centre, scale, target, lanes):  # type: ignore[n
     return squares
 
 
-@njit(cache=True, parallel=True)
-def _scan(queries, bank, left, panels, halves, lengths, scale, start, threads, best):  # type: ignore[no-untyped-def]
-    """Meet a tile of the bank, of which ``halves`` ends with infinities where the bank ends."""
-    tile = -(-(min(_TILE, len(bank) - start)) // _BLOCK) * _BLOCK
-    all_bounds, all_found = np.empty((threads, _GROUP * _TILE), np.float32), np.empty((threads, _TILE), np.int32)
-    for group in prange(-(-len(queries) // _GROUP)):
-        thread = get_thread_id()  # type: ignore[no-untyped-call]
-        bounds, found = all_bounds[thread], all_found[thread]
-        first = group * _GROUP
-        last = min(len(queries), first + _GROUP)
-        _multiply(left, first, last, panels, queries.shape[1], halves, tile, bounds)
-        for q in range(first, last):
-            _look(queries, q, bank, bounds, (q - first) * tile, start, tile, lengths[q], scale, found, best)
-
-
-@njit(cache=True)
+@njit
 def _multiply(left, first, last, panels, width, halves, tile, bounds):  # type: ignore[no-untyped-def]
     """Write ``half(row) - query * row`` for a group of queries and a tile of rows."""
-    for row in range(0, tile, _BLOCK):
+    for row in range(0, tile, BLOCK_COLUMNS):
         for d in range(0, width, _COLUMNS):
             run, panel = min(_COLUMNS, width - d), row * width + d * VECTOR
             for q in range(first, last, BLOCK_ROWS):
@@ -112,7 +91,7 @@ def _multiply(left, first, last, panels, width, halves, tile, bounds):  # type: 
                     product_block(left, panels, bounds, bounds, task)  # type: ignore[call-arg]
 
 
-@njit(cache=True)
+@njit
 def _look(queries, q, bank, bounds, place, start, tile, length, scale, found, best):  # type: ignore[no-untyped-def]
     """Find what one tile adds to the best rows of one query."""
     if start == 0:
@@ -124,3 +103,27 @@ def _look(queries, q, bank, bounds, place, start, tile, length, scale, found, be
     kept = append_low(bounds, place, tile // VECTOR, limit, found)  # type: ignore[call-arg, var-annotated]
     for n in range(kept):
         meet(queries, q, bank, start + found[n], best)
+
+
+def _compiled_for(sources: str) -> Any:
+    """Entries to compiled code; see ``kernel_sources``."""
+
+    @njit(cache=True, parallel=True)
+    def scan(queries, bank, left, panels, halves, lengths, scale, start, threads, best):  # type: ignore[no-untyped-def]
+        """Meet a tile of the bank, of which ``halves`` ends with infinities where the bank ends."""
+        sources  # noqa: B018
+        tile = -(-(min(_TILE, len(bank) - start)) // BLOCK_COLUMNS) * BLOCK_COLUMNS
+        all_bounds, all_found = np.empty((threads, _GROUP * _TILE), np.float32), np.empty((threads, _TILE), np.int32)
+        for group in prange(-(-len(queries) // _GROUP)):
+            thread = get_thread_id()  # type: ignore[no-untyped-call]
+            bounds, found = all_bounds[thread], all_found[thread]
+            first = group * _GROUP
+            last = min(len(queries), first + _GROUP)
+            _multiply(left, first, last, panels, queries.shape[1], halves, tile, bounds)
+            for q in range(first, last):
+                _look(queries, q, bank, bounds, (q - first) * tile, start, tile, lengths[q], scale, found, best)
+
+    return scan
+
+
+_scan = _compiled_for(kernel_sources())

@@ -10,35 +10,30 @@ A query that keeps too many rows is given up: for it, all pairs are faster by pl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import get_num_threads, njit, prange
 from numba.np.ufunc.parallel import get_thread_id
 
+from patchcore_plugin.kernel_sources import kernel_sources
 from patchcore_plugin.neighbors.numba_best_rows import meet
 from patchcore_plugin.neighbors.numba_margin import LARGEST, difference_limit, product_limit, reach
-from patchcore_plugin.neighbors.numba_shortening import GROUP
-from patchcore_plugin.neighbors.numba_vector_scan import (
-    BLOCK_ROWS,
-    BLOCK_VECTORS,
-    VECTOR,
-    Product,
-    append_low,
-    least,
-    product_block,
-)
+from patchcore_plugin.neighbors.numba_vector_scan import append_low, least
+from patchcore_plugin.neighbors.short_queries import GROUP
+from patchcore_plugin.numba_product_block import BLOCK_COLUMNS, BLOCK_ROWS, VECTOR, Product, product_block
 from patchcore_reference.numba_kernels import one_at_a_time
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from patchcore_plugin.neighbors.numba_best_rows import Best
-    from patchcore_plugin.neighbors.numba_shortening import Asked
     from patchcore_plugin.neighbors.short_bank import ShortBank
+    from patchcore_plugin.neighbors.short_queries import Asked
 
-_BLOCK = BLOCK_VECTORS * VECTOR
-_TILE = 16_384 // _BLOCK * _BLOCK  # bank rows whose bounds, for a group of queries, fit a second-level cache: 1 MiB
+_TILE = (
+    16_384 // BLOCK_COLUMNS * BLOCK_COLUMNS
+)  # bank rows whose bounds, for a group of queries, fit a second-level cache: 1 MiB
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
@@ -59,41 +54,18 @@ def scan(asked: Asked, bank: ShortBank, budget: Budget, best: Best, given_up: np
         _scan(asked, bank.rows, bank.short, bank.scale, budget, get_num_threads(), best, given_up)
 
 
-@njit(cache=True, parallel=True)
-def _scan(asked, bank, short, scale, budget, threads, best, given_up):  # type: ignore[no-untyped-def]
-    tile = min(_TILE, short.halves.size)
-    all_bounds = np.empty((threads, GROUP * tile), dtype=np.float32)
-    all_found = np.empty((threads, tile), dtype=np.int32)
-    all_longer = np.empty((threads, tile), dtype=np.float32)
-    for group in prange(len(asked.negated) // GROUP):
-        thread = get_thread_id()  # type: ignore[no-untyped-call]
-        bounds, found, longer = all_bounds[thread], all_found[thread], all_longer[thread]
-        head = group * GROUP
-        for start in range(0, short.halves.size, tile):
-            count = min(tile, short.halves.size - start)
-            _multiply(asked.negated, head, short, start, count, bounds, tile)
-            for q in range(head, min(len(given_up), head + GROUP)):
-                place = (q - head) * tile
-                if start == 0:
-                    begin(asked.rows, q, q > head, bank, bounds, place, count, best)
-                if not given_up[q]:
-                    given_up[q] = _look(
-                        asked, q, bank, short, scale, budget, bounds, place, start, count, found, longer, best
-                    )
-
-
-@njit(cache=True)
+@njit
 def _multiply(negated, head, short, start, count, bounds, tile):  # type: ignore[no-untyped-def]
     """Write ``half(row) - query * row`` for a group of queries and a tile of rows."""
     left, run = negated.reshape(-1), short.width
-    for row in range(0, count, _BLOCK):
+    for row in range(0, count, BLOCK_COLUMNS):
         for p in range(0, GROUP, BLOCK_ROWS):
             panel = (start + row) * run
             task = Product((head + p) * run, run, run, panel, run * VECTOR, start + row, 0, p * tile + row, tile)
             product_block(left, short.panels, short.halves, bounds, task)  # type: ignore[call-arg]  # Numba adds one
 
 
-@njit(cache=True)
+@njit
 def begin(queries, q, follows, bank, bounds, place, count, best):  # type: ignore[no-untyped-def]
     """Meet the rows of the query before, and for k > 1 those with the k lowest bounds."""
     if follows:
@@ -105,7 +77,7 @@ def begin(queries, q, follows, bank, bounds, place, count, best):  # type: ignor
             meet(queries, q, bank, row, best)
 
 
-@njit(cache=True)
+@njit
 def _lowest(bounds, place, count, k):  # type: ignore[no-untyped-def]
     """Return the rows with the k lowest bounds of the first tile, or all rows where there are fewer."""
     low, rows, known = np.full(k, LARGEST, dtype=np.float32), np.zeros(k, dtype=np.int64), 0
@@ -121,7 +93,7 @@ def _lowest(bounds, place, count, k):  # type: ignore[no-untyped-def]
     return rows[:known]
 
 
-@njit(cache=True)
+@njit
 def meet_lowest(queries, q, bank, bounds, place, start, count, found, best):  # type: ignore[no-untyped-def]
     """Meet the row with the lowest bound of a tile."""
     lowest = least(bounds, place, count // VECTOR)  # type: ignore[call-arg, var-annotated]
@@ -129,7 +101,7 @@ def meet_lowest(queries, q, bank, bounds, place, start, count, found, best):  # 
         meet(queries, q, bank, start + found[0], best)
 
 
-@njit(cache=True)
+@njit
 def _look(  # type: ignore[no-untyped-def]
     asked, q, bank, short, scale, budget, bounds, place, start, count, found, longer, best
 ):  # fmt: skip
@@ -156,7 +128,7 @@ def _look(  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True)
+@njit
 def _widen(vectors, q, short, start, count, limit, found, longer):  # type: ignore[no-untyped-def]
     """Keep those of ``count`` found rows that longer vectors keep too, with these bounds; the lowest goes first."""
     kept = 0
@@ -171,10 +143,42 @@ def _widen(vectors, q, short, start, count, limit, found, longer):  # type: igno
     return kept
 
 
-@njit(cache=True, fastmath=_ANY_ORDER)
+@njit(fastmath=_ANY_ORDER)
 def _square(a, i, b, j):  # type: ignore[no-untyped-def]
     total = np.float32(0)
     for d in range(a.shape[1]):
         difference = a[i, d] - b[j, d]
         total += difference * difference
     return total
+
+
+def _compiled_for(sources: str) -> Any:
+    """Entries to compiled code; see ``kernel_sources``."""
+
+    @njit(cache=True, parallel=True)
+    def scan(asked, bank, short, scale, budget, threads, best, given_up):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018
+        tile = min(_TILE, short.halves.size)
+        all_bounds = np.empty((threads, GROUP * tile), dtype=np.float32)
+        all_found = np.empty((threads, tile), dtype=np.int32)
+        all_longer = np.empty((threads, tile), dtype=np.float32)
+        for group in prange(len(asked.negated) // GROUP):
+            thread = get_thread_id()  # type: ignore[no-untyped-call]
+            bounds, found, longer = all_bounds[thread], all_found[thread], all_longer[thread]
+            head = group * GROUP
+            for start in range(0, short.halves.size, tile):
+                count = min(tile, short.halves.size - start)
+                _multiply(asked.negated, head, short, start, count, bounds, tile)
+                for q in range(head, min(len(given_up), head + GROUP)):
+                    place = (q - head) * tile
+                    if start == 0:
+                        begin(asked.rows, q, q > head, bank, bounds, place, count, best)
+                    if not given_up[q]:
+                        given_up[q] = _look(
+                            asked, q, bank, short, scale, budget, bounds, place, start, count, found, longer, best
+                        )
+
+    return scan
+
+
+_scan = _compiled_for(kernel_sources())

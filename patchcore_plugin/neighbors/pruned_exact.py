@@ -11,9 +11,9 @@ from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.neighbors.numba_best_rows import Best, distances_of, nothing_yet
 from patchcore_plugin.neighbors.numba_product_search import search_products
 from patchcore_plugin.neighbors.numba_pruned_scan import Budget, scan
-from patchcore_plugin.neighbors.numba_shortening import GROUP, shorten_queries
 from patchcore_plugin.neighbors.owned_bank import own_bank
 from patchcore_plugin.neighbors.short_bank import shorten_bank
+from patchcore_plugin.neighbors.short_queries import GROUP, shorten_queries
 from patchcore_reference.checks import require_count, require_queries
 from patchcore_reference.numba_kernels import alike, nearest_checked_rows, ready
 

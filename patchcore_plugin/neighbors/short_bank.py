@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from patchcore_plugin.lower_bound import fit_lower_bound
 from patchcore_plugin.neighbors import numba_margin
-from patchcore_plugin.neighbors.numba_vector_scan import BLOCK_VECTORS, VECTOR
+from patchcore_plugin.numba_product_block import panels_of, whole_blocks
+from patchcore_plugin.numba_shortening import Shortener
 
 if TYPE_CHECKING:
     from patchcore_plugin.arrays import Embeddings
@@ -36,7 +36,7 @@ class ShortBank(NamedTuple):
 
     rows: Embeddings
     bound: LowerBound
-    axes: npt.NDArray[np.float32]  # the bound's axes in panels, flat
+    shortener: Shortener
     short: ShortRows
     scale: Scale
 
@@ -50,28 +50,17 @@ def shorten_bank(rows: Embeddings) -> ShortBank:
     lengths = _LENGTHS[rows.shape[1] >= _WIDE_ROW]
     sample = rows[:: -(-len(rows) // _SAMPLE_ROWS)]
     bound = fit_lower_bound(np.ascontiguousarray(sample), lengths[1])
-    longer = bound.shorten(rows)
+    shortener = Shortener(bound)
+    longer = shortener.shorten(rows)
     short, slacks = bound.fold(longer, lengths[0]), bound.slack(longer)
     squares = np.einsum("ij,ij->i", short, short, dtype=np.float64)
     spread = numba_margin.spread(squares, slacks)
-    halves = numba_margin.halves(squares, slacks, spread, short.shape[1], _whole_blocks(len(rows)))
+    halves = numba_margin.halves(squares, slacks, spread, short.shape[1], whole_blocks(len(rows)))
     parts = numba_margin.row_parts(slacks, spread)
     return ShortBank(
         rows=rows,
         bound=bound,
-        axes=_panels(np.ascontiguousarray(bound.axes.T)),
-        short=ShortRows(_panels(short), halves, longer, parts, short.shape[1]),
+        shortener=shortener,
+        short=ShortRows(panels_of(short), halves, longer, parts, short.shape[1]),
         scale=numba_margin.Scale(bound.scale, numba_margin.loss(short.shape[1]), spread),
     )
-
-
-def _whole_blocks(count: int) -> int:
-    block = BLOCK_VECTORS * VECTOR
-    return -(-count // block) * block
-
-
-def _panels(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Lay vectors (n, K) out as panels of K rows of VECTOR values, with zeros up to whole blocks."""
-    padded = np.zeros((_whole_blocks(len(vectors)), vectors.shape[1]), dtype=np.float32)
-    padded[: len(vectors)] = vectors
-    return np.ascontiguousarray(padded.reshape(-1, VECTOR, vectors.shape[1]).transpose(0, 2, 1)).reshape(-1)

@@ -37,7 +37,7 @@ class NearestRows(torch.nn.Module):
         rows = on_device(bank, device or torch.device("cpu"), "bank")
         require_rows(rows, "bank")
         require_count(k, len(rows), "k")
-        self.k, self.candidates = int(k), min(len(rows), int(k) + _SPARE)
+        self.k = int(k)
         own = floats(rows).to(torch.float32).clone(memory_format=torch.contiguous_format)
         bounds = fit_bounds(own)
         centre = torch.zeros_like(own[0]) if bounds.centre is None else bounds.centre / bounds.scale
@@ -54,8 +54,12 @@ class NearestRows(torch.nn.Module):
         Units:  Euclidean distance, not squared.
         Order:  nearest first; equal distances: any of the rows.
         """
+        return self.nearest(queries, self.k)
+
+    def nearest(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Find another number of rows, 1 <= k <= M; as ``forward`` otherwise."""
         products = self.halves - (queries - self.centre) @ self.centred.T
-        rows = products.topk(self.candidates, dim=1, largest=False).indices
+        rows = products.topk(min(len(self.bank), k + _SPARE), dim=1, largest=False).indices
         squares = (queries.unsqueeze(1) - self.bank[rows]).square().sum(dim=2)
-        nearest = squares.topk(self.k, dim=1, largest=False, sorted=True)
+        nearest = squares.topk(k, dim=1, largest=False, sorted=True)
         return nearest.values.sqrt(), rows.gather(1, nearest.indices)

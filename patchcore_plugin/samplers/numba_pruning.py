@@ -8,16 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from patchcore_plugin.kernel_sources import kernel_sources
 from patchcore_plugin.samplers import numba_pair_blocks as blocks
+from patchcore_plugin.samplers import numba_pair_distances as distances
 from patchcore_plugin.samplers.numba_pair_blocks import BLOCK, LANES
 
 lowest_bit: Any = blocks.lowest_bit  # intrinsics have no type information
 near_block: Any = blocks.near_block
-square_between: Any = blocks.square_between
+square_between: Any = distances.square_between
 
 CHOSEN = -1.0  # below every squared distance: a chosen row cannot be the farthest
 _PANELS = 5  # met in one go: the full rows of their centres then lie in the cache while some of them are measured
-_TASK = 64  # rows that a thread takes at a time
+TASK = 64  # rows that a thread takes at a time
 MET, NEAR, MEASURED = 0, 1, 2  # what is counted: pairs of short vectors, those not proven far, full distances
 
 
@@ -48,7 +50,7 @@ class Law(NamedTuple):
     underflow: float  # what a measured square may lose by it
 
 
-@njit(cache=True)
+@njit
 def _limit(law, rows, spot, square, slack, length):  # type: ignore[no-untyped-def]
     """The sum in a panel from which on no measured square can be below ``square``; rounded up to float32."""
     norm = np.float64(rows.norms[spot])
@@ -58,7 +60,7 @@ def _limit(law, rows, spot, square, slack, length):  # type: ignore[no-untyped-d
     return np.float32(above + np.abs(above) * 2e-7)
 
 
-@njit(cache=True)
+@njit
 def _settle(law, rows, spot, where, centres, found, values, known, slack, length, counts):  # type: ignore[no-untyped-def]
     """Measure one row against the centres that may be near: the most promising first, so that most others fall."""
     best = np.argmin(values)
@@ -75,7 +77,7 @@ def _settle(law, rows, spot, where, centres, found, values, known, slack, length
     return known
 
 
-@njit(cache=True)
+@njit
 def _collect(near, sums, panel, count, found, values, totals):  # type: ignore[no-untyped-def]
     """Append the marked centres of one panel to each row's list."""
     for p in range(count):
@@ -88,33 +90,7 @@ def _collect(near, sums, panel, count, found, values, totals):  # type: ignore[n
         totals[p] = n
 
 
-@njit(cache=True, parallel=True)
-def bring_closer(law, rows, spots, where, panels, centres, known, seen, done, floor, order, counts):  # type: ignore[no-untyped-def]
-    """Bring rows up to date with the centres they have not met, until they fall to the floor.
-
-    Shapes: spots, where int64 (n,): places in the short vectors and in the full rows; centres (M, D); known (n,),
-            squared, and seen int64 (n,): both changed; order: in which tasks of ``_TASK`` rows are done; counts int64
-            (tasks, 3), added to.
-    """
-    for turn in prange(len(order)):
-        first = order[turn] * _TASK
-        task = slice(first, min(len(spots), first + _TASK))
-        _bring_task_closer(
-            law,
-            rows,
-            spots[task],
-            where[task],
-            panels,
-            centres,
-            known[task],
-            seen[task],
-            done,
-            floor,
-            counts[turn],
-        )
-
-
-@njit(cache=True)
+@njit
 def _bring_task_closer(law, rows, spots, where, panels, centres, known, seen, done, floor, counts):  # type: ignore[no-untyped-def]
     left = np.flatnonzero(seen < done)
     panel = seen.min() // LANES
@@ -127,7 +103,7 @@ def _bring_task_closer(law, rows, spots, where, panels, centres, known, seen, do
         panel = last
 
 
-@njit(cache=True)
+@njit
 def _meet(law, rows, spots, where, panels, centres, known, block, panel, last, counts):  # type: ignore[no-untyped-def]
     """Let up to ``BLOCK`` rows meet some panels, then settle each."""
     places, limits, totals = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.float32), np.zeros(BLOCK, np.int64)
@@ -152,20 +128,7 @@ def _meet(law, rows, spots, where, panels, centres, known, block, panel, last, c
             )
 
 
-@njit(cache=True, parallel=True)
-def measure_each_other(law, rows, spots, where, panels, top, near):  # type: ignore[no-untyped-def]
-    """Fill ``near`` (n, n) with the squared distances of candidates that may be less than ``top`` (squared) apart.
-
-    ``panels`` holds the candidates themselves, in the same order.
-    """
-    blocks = (len(spots) + BLOCK - 1) // BLOCK
-    for task in prange((blocks + 1) // 2):  # an early block with the late one that makes up for its work
-        _measure_block(law, rows, spots, where, panels, top, near, task)
-        if blocks - 1 - task > task:
-            _measure_block(law, rows, spots, where, panels, top, near, blocks - 1 - task)
-
-
-@njit(cache=True)
+@njit
 def _measure_block(law, rows, spots, where, panels, top, near, block):  # type: ignore[no-untyped-def]
     """Measure ``BLOCK`` candidates against all that come after them."""
     places, limits = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.float32)
@@ -211,5 +174,42 @@ def pick_inside(numbers, known, near, floor, rival, enough, picked, heights):  #
 
 def task_order(rows: int) -> npt.NDArray[np.int64]:
     """Spread the tasks so that every thread gets some of each kind: neighbours in line cost alike."""
-    tasks = np.arange(-(-rows // _TASK), dtype=np.int64)
+    tasks = np.arange(-(-rows // TASK), dtype=np.int64)
     return np.concatenate([tasks[n::16] for n in range(16)])
+
+
+def _compiled_for(sources: str) -> Any:
+    """Entries to compiled code; see ``kernel_sources``."""
+
+    @njit(cache=True, parallel=True)
+    def bring_closer(law, rows, spots, where, panels, centres, known, seen, done, floor, order, counts):  # type: ignore[no-untyped-def]
+        """Bring rows up to date with the centres they have not met, until they fall to the floor.
+
+        Shapes: spots, where int64 (n,): places in the short vectors and in the full rows; centres (M, D); known (n,),
+                squared, and seen int64 (n,): both changed; order: in which tasks of ``TASK`` rows are done; counts
+                int64 (tasks, 3), added to.
+        """
+        sources  # noqa: B018
+        for turn in prange(len(order)):
+            first = order[turn] * TASK
+            task = slice(first, min(len(spots), first + TASK))
+            own = spots[task], where[task]
+            _bring_task_closer(law, rows, *own, panels, centres, known[task], seen[task], done, floor, counts[turn])
+
+    @njit(cache=True, parallel=True)
+    def measure_each_other(law, rows, spots, where, panels, top, near):  # type: ignore[no-untyped-def]
+        """Fill ``near`` (n, n) with the squared distances of candidates that may be less than ``top`` (squared) apart.
+
+        ``panels`` holds the candidates themselves, in the same order.
+        """
+        sources  # noqa: B018
+        blocks = (len(spots) + BLOCK - 1) // BLOCK
+        for task in prange((blocks + 1) // 2):  # an early block with the late one that makes up for its work
+            _measure_block(law, rows, spots, where, panels, top, near, task)
+            if blocks - 1 - task > task:
+                _measure_block(law, rows, spots, where, panels, top, near, blocks - 1 - task)
+
+    return bring_closer, measure_each_other
+
+
+bring_closer, measure_each_other = _compiled_for(kernel_sources())

@@ -15,20 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from patchcore_plugin.lower_bound import UNIT, expansion_error
-from patchcore_plugin.samplers.numba_pruning import (
-    CHOSEN,
-    MEASURED,
-    MET,
-    NEAR,
-    Law,
-    bring_closer,
-    measure_each_other,
-    pick_inside,
-    task_order,
-)
-from patchcore_plugin.samplers.panels import GrowingPanels
-from patchcore_reference.numba_kernels import one_at_a_time
+from patchcore_plugin.samplers.meeting import Meeting
+from patchcore_plugin.samplers.numba_pruning import CHOSEN, MEASURED, MET, NEAR, pick_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +25,8 @@ if TYPE_CHECKING:
 
 _SHELL = 0.96  # of the largest squared distance: the floor of the next shell; any share is right
 _MOST = 2048  # candidates at a time, whose mutual distances are kept
-_LEAST = 128
+_LEAST = 256
+_CROWD, _PART = 8, 10  # where all rows are about equally far, a shell has 8 rows for each candidate, or a tenth of all
 
 
 class Shells:
@@ -48,16 +37,14 @@ class Shells:
 
     def __init__(self, table: ShortRows, most: int, first: int) -> None:
         self.table, self.most = table, most
-        total, width = table.embeddings.shape
+        total = len(table.embeddings)
         self.known = np.full(total, np.inf, dtype=table.dtype)  # squared distance to the nearest centre met so far
         self.seen = np.zeros(total, dtype=np.int32)  # how many centres each row has met
-        self.panels = GrowingPanels(table.law.width, width, table.dtype, most)
+        self.meeting = Meeting(table, most)
         self.rest = 0.0
         self.rounds = 0
-        self.counts = np.zeros(3, dtype=np.int64)
         self._rows: list[npt.NDArray[np.int64]] = []
         self._heights: list[npt.NDArray[np.float64]] = []
-        self._law = _law(table)
         self._choose(np.array([first]), np.array([np.inf]))
 
     @property
@@ -89,12 +76,12 @@ class Shells:
     @property
     def done(self) -> int:
         """Rows chosen so far."""
-        return self.panels.count
+        return self.meeting.centres.count
 
     def shares(self) -> dict[str, float]:
         """What became of all pairs of a row and a centre, as shares of their number."""
         pairs = len(self.known) * self.done
-        met, near, measured = (min(1.0, int(self.counts[kind]) / pairs) for kind in (MET, NEAR, MEASURED))
+        met, near, measured = (min(1.0, int(self.meeting.counts[kind]) / pairs) for kind in (MET, NEAR, MEASURED))
         return {
             "never met": 1 - met,
             "cut by short vectors": met - near,
@@ -104,10 +91,9 @@ class Shells:
 
     def _pick_shell(self, enough: float) -> bool:
         """One round; say whether the growing is over."""
-        top = self.known.max()
-        floor = min(top * top.dtype.type(_SHELL), np.nextafter(top, top.dtype.type(0)))
-        shell = [self._bring_closer(rows, floor) for rows in self._above(floor)]
         most = int(np.clip(2 * len(self._rows[-1]), _LEAST, _MOST))
+        floor = _floor(self.known, max(_CROWD * most, len(self.known) // _PART))
+        shell = [self._bring_closer(rows, floor) for rows in self._above(floor)]
         rows, floor, rival = _farthest(np.sort(np.concatenate(shell)), self.known, floor, most)
         self.rounds += 1
         return len(rows) > 0 and self._pick_among(rows, floor, rival, enough)
@@ -125,40 +111,14 @@ class Shells:
 
     def _bring_closer(self, rows: npt.NDArray[np.int64], floor: Any) -> npt.NDArray[np.int64]:
         """Bring rows up to date; give those that stay above the floor."""
-        looked_up, spots, where = self.table.look_up(rows)
-        order = np.argsort(self.seen[rows], kind="stable")  # rows that have met the same centres meet others together
-        known, seen = self.known[rows][order], self.seen[rows][order].astype(np.int64)
-        tasks = task_order(len(rows))
-        counts = np.zeros((len(tasks), 3), dtype=np.int64)
-        with one_at_a_time:
-            bring_closer(
-                self._law,
-                looked_up,
-                spots[order],
-                where[order],
-                self.panels.panels,
-                self.panels.full,
-                known,
-                seen,
-                self.done,
-                floor,
-                tasks,
-                counts,
-            )
-        self.counts += counts.sum(axis=0)
-        self.known[rows[order]], self.seen[rows[order]] = known, seen
+        self.meeting.bring_closer(rows, self.known, self.seen, floor)
         return rows[np.flatnonzero(self.known[rows] > floor)]
 
     def _pick_among(self, rows: npt.NDArray[np.int64], floor: Any, rival: int, enough: float) -> bool:
-        looked_up, spots, where = self.table.look_up(rows)
-        own = GrowingPanels(self.table.law.width, 0, self.table.dtype, len(rows))
-        own.add(looked_up.short[spots], looked_up.norms[spots], looked_up.slack[spots], None)
-        near = np.full((len(rows), len(rows)), np.inf, dtype=self.known.dtype)
         known = self.known[rows]
+        near = self.meeting.among(rows, known.max())
         room = self.most + 1 - self.done
         picked, heights = np.empty(min(room, len(rows)), np.int64), np.empty(min(room, len(rows)))
-        with one_at_a_time:
-            measure_each_other(self._law, looked_up, spots, where, own.panels, known.max(), near)
         done, rest = pick_inside(rows, known, near, floor, rival, enough, picked, heights)
         over = done == room or rest != CHOSEN
         self.rest = rest if rest != CHOSEN else float(heights[done - 1]) if over else self.rest
@@ -169,10 +129,7 @@ class Shells:
         return bool(over)
 
     def _choose(self, rows: npt.NDArray[np.int64], heights: npt.NDArray[np.float64]) -> None:
-        looked_up, spots, where = self.table.look_up(np.sort(rows))
-        place = np.argsort(np.argsort(rows))  # rows are looked up in ascending order
-        spots, where = spots[place], where[place]
-        self.panels.add(looked_up.short[spots], looked_up.norms[spots], looked_up.slack[spots], looked_up.full[where])
+        self.meeting.add(rows)
         self.known[rows] = CHOSEN
         self._rows.append(rows)
         self._heights.append(heights)
@@ -184,15 +141,14 @@ class Shells:
         self._heights.append(np.zeros(len(rows)))
 
 
-def _law(table: ShortRows) -> Law:
-    width, short = table.embeddings.shape[1], table.law.width
-    return Law(
-        scale=table.law.scale,
-        measured=1 + (width / 16 + 40) * UNIT,  # see ``square_between``; more than the half of it would do
-        expansion=float(expansion_error(short, 1.0, 0.0)),
-        tiny=float(expansion_error(short, 0.0, 0.0)),
-        underflow=width * 2.0**-126,
-    )
+def _floor(known: npt.NDArray[Any], crowd: int) -> Any:
+    """How far rows of the next shell are at least: a share of the farthest, or more than all but about ``crowd``."""
+    top = known.max()
+    floor = top * top.dtype.type(_SHELL)
+    above = known[known > floor]
+    if len(above) > crowd:
+        floor = np.partition(above, len(above) - crowd)[len(above) - crowd]
+    return min(floor, np.nextafter(top, top.dtype.type(0)))
 
 
 def _farthest(

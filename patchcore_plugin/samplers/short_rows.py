@@ -88,13 +88,12 @@ class ShortRows:
         """
         self.short = self._room()
         for block in self.blocks():
-            short = self._shorten(block)
-            self.slack[block] = self.law.slack(short)
-            self.norms[block] = np.einsum("ij,ij->i", short, short)
+            size = block.stop - block.start
+            short = np.empty((size, self.law.width), dtype=np.float32) if self._in_file else self.short[block]
+            self.norms[block] = self._fill(block, short)
+            self.slack[block] = self.law.slack(short, self.norms[block])
             if self._in_file:
                 self.short.append(short)
-            else:
-                self.short[block] = short
 
     def full(self, rows: Any) -> npt.NDArray[Any]:
         """Embeddings of some rows (n, D), in the type that is measured with."""
@@ -110,9 +109,9 @@ class ShortRows:
         short = self.short[rows]
         return Rows(_read_only(full), short, self.norms[rows], self.slack[rows]), own, where
 
-    def _shorten(self, block: slice) -> npt.NDArray[np.float32]:
+    def _fill(self, block: slice, short: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         try:
-            return self._shortener.shorten(self.embeddings[block])
+            return self._shortener.fill(self.embeddings[block], short)
         except NonFiniteError:
             if isinstance(self.embeddings, np.ndarray):
                 require_finite(self.embeddings, "embeddings")  # says where among all rows

@@ -332,7 +332,7 @@ def test_without_hypothesis_the_kit_says_how_to_get_it(add_law, monkeypatch):
 
 
 def python(*arguments, script, **environment):
-    found = {**os.environ, "PYTHONPATH": str(TESTS), **environment}
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(Path.cwd())]), **environment}
     command = [sys.executable, *arguments, "-c", script]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=found).stdout.split()
 
@@ -360,3 +360,26 @@ def test_the_public_names_are_all_there():
     assert set(kit.__all__) <= set(dir(kit))
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
         _ = kit.runn
+
+
+SEARCH = """
+{first}
+import made_up_laws
+from hypothesis import strategies as st
+from patchcore_conformance import run
+met = []
+made_up_laws.empty_registry()
+made_up_laws.add("T01", lambda ctx: ctx.search(st.integers(0, 10**12), met.append, examples=300))
+run("scores", made_up_laws.Doubler)
+print(*met)
+"""
+
+
+def test_generated_inputs_depend_neither_on_what_is_loaded_nor_leave_anything_behind(tmp_path, monkeypatch):
+    (tmp_path / "with_numbers.py").write_text("NUMBERS = [987654321012, 876543210987, 765432109876]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(tmp_path / "storage"))
+    plain, loaded = (python(script=SEARCH.format(first=first)) for first in ("", "import with_numbers"))
+    assert plain == loaded
+    assert len(set(plain)) > 200
+    assert not (tmp_path / "storage").exists()

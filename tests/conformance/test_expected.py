@@ -59,9 +59,7 @@ def test_what_is_not_judged_stays_as_it_is(three_laws):
 def test_an_entry_counts_until_the_end_of_its_day(three_laws):
     late = run(KIND, Forgetful, expect=expecting(KNOWN, today=date(2030, 7, 1)))
     assert (late["T02"].verdict, late.exit_code) == (Verdict.FAIL, 1)
-    assert late.complaints == (
-        "expect.toml: T02 was to be mended by 2030-06-30: mend the part, or set another day",
-    )
+    assert late.complaints == ("expect.toml: T02 was to be mended by 2030-06-30: mend the part, or set another day",)
 
 
 def test_an_entry_that_is_past_fails_the_run_also_where_the_law_holds(three_laws):
@@ -91,7 +89,9 @@ def test_a_law_that_builds_on_an_expected_failure_is_blocked(add_law):
 
 def test_a_file_is_read_with_reason_issue_and_day(tmp_path):
     path = tmp_path / "expect.toml"
-    path.write_text('[T01]\nreason = " why "\nissue = "#7"\nuntil = 2030-06-30\n[T02]\nreason = "x"\nuntil = "2030-01-31"\n')
+    path.write_text(
+        '[T01]\nreason = " why "\nissue = "#7"\nuntil = 2030-06-30\n[T02]\nreason = "x"\nuntil = "2030-01-31"\n'
+    )
     found = Expectations.read(path)
     assert found.entries == (
         Expected("T01", "why", "#7", date(2030, 6, 30)),
@@ -129,5 +129,5 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_entry(tmp_path, text, to
 
 
 def test_a_file_that_is_missing_is_refused_by_its_name(three_laws, tmp_path):
-    with pytest.raises(KitError, match="no.toml"):
+    with pytest.raises(KitError, match=r"no\.toml"):
         run(KIND, Doubler, expect=tmp_path / "no.toml")

@@ -130,7 +130,7 @@ def test_all_formats_are_written_once_each_and_unknown_ones_refused_before_anyth
     report = run(KIND, Doubler)
     files = report.write(tmp_path / "all", [*ALL, "json"])
     assert [file.name for file in files] == ["report.json", "junit.xml", "report.md", "badge.svg", "badge.json"]
-    with pytest.raises(KitError, match="no format is named 'xml'. There are: json, junit, md, badge"):
+    with pytest.raises(KitError, match=r"no format is named 'xml'\. There are: json, junit, md, badge"):
         report.write(tmp_path / "none", ["json", "xml"])
     assert not (tmp_path / "none").exists()
 
@@ -186,7 +186,17 @@ def test_evidence_of_any_make_becomes_plain_data(tmp_path):
         "file": np.array([1]),
         "objects": np.array([None]),
     }
-    assert list(flattened(evidence)) == ["pair_0", "pair_1", "told_why", "sizes", "worst", "count", "who", "file", "objects"]
+    assert list(flattened(evidence)) == [
+        "pair_0",
+        "pair_1",
+        "told_why",
+        "sizes",
+        "worst",
+        "count",
+        "who",
+        "file",
+        "objects",
+    ]
     found = described(evidence)
     assert (found["worst"], found["count"], found["who"], found["sizes"]) == ("nan", 3, "<strange>", "(2, 3)")
     json.dumps(found, allow_nan=False)

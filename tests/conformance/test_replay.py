@@ -91,7 +91,7 @@ def test_what_is_otherwise_than_then_is_told(report):
     env = {**json.loads(report.read_text())["env"], "numpy": "1.0"}
     made_up_laws.add("T02", statement="Something else holds.")
     change(report, kit="2020.01", env=env)
-    first, *notes = replay(report, "T02", make=Doubler).in_words()
+    _, *notes = replay(report, "T02", make=Doubler).in_words()
     assert notes[0] == "the law T02 itself is not what it was"
     assert notes[1].startswith("numpy was 1.0, is ")
     assert notes[2].startswith("kit was 2020.01, is ")
@@ -103,11 +103,11 @@ def test_a_factory_can_be_named_where_it_is_now(report):
 
 def test_a_factory_without_a_name_has_to_be_named(three_laws, tmp_path):
     path, *_ = run(KIND, lambda: Forgetful()).write(tmp_path)
-    with pytest.raises(KitError, match="cannot be imported by its name. Name it: --make module:name"):
+    with pytest.raises(KitError, match=r"cannot be imported by its name\. Name it: --make module:name"):
         replay(path, "T02")
     assert replay(path, "T02", make=Forgetful).still_fails
 
 
 def test_a_law_that_the_report_does_not_judge_is_refused_with_those_that_it_does(report):
-    with pytest.raises(KitError, match="does not judge T07. It judges: T01, T02, T03"):
+    with pytest.raises(KitError, match=r"does not judge T07\. It judges: T01, T02, T03"):
         replay(report, "T07")

@@ -31,7 +31,9 @@ def all_directions(rows, width):
         (all_directions, 80, PLENTY, True, 81),
         (all_directions, 80, PLENTY, False, 1),
         (all_directions, 80, 100, True, 1),
-        (all_directions, 2500, 900, True, 1),
+        (all_directions, 2500, 600, True, 1),
+        (few_directions, 66, PLENTY, True, 67),
+        (few_directions, 66, PLENTY, False, 33),
     ],
 )
 def test_short_vectors_are_made_where_they_pay(made, width, most, roomy, short):

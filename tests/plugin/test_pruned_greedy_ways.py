@@ -21,8 +21,8 @@ from patchcore_reference.coreset import coverage_radii, greedy_rows
 # What decides on the way, set so that small rows, too, find what large ones would hide.
 WAYS = {
     "by differences": {"_FEW_VALUES": 2**63},
-    "by short vectors": {"_FEW_VALUES": 0, "_SHAPELESS": 2.0},
-    "by whole rows": {"_FEW_VALUES": 0, "_SHAPELESS": -1.0, "_MANY_CENTRES": 0},
+    "by short vectors": {"_FEW_VALUES": 0, "_NARROW": 0, "_SHAPELESS": 2.0},
+    "by whole rows": {"_FEW_VALUES": 0, "_NARROW": 9999},
 }
 
 

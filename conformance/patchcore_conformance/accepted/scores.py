@@ -27,7 +27,7 @@ class LastOfEquals(Reweighted):
     def nearest(self, distances: Any) -> int:
         return len(distances) - 1 - int(np.argmin(distances[::-1]))
 
-    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:  # noqa: ARG002 - the model's step
         backwards = self.distances(bank[row : row + 1], bank)[0][::-1]
         return len(bank) - 1 - np.argsort(backwards, kind="stable")[:count]
 

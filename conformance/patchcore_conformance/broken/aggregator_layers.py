@@ -89,3 +89,26 @@ class Emptied(LocalMean):
         if isinstance(maps, list):
             maps.clear()
         return found
+
+
+@broken("aggregator", "square grids transposed", caught_by=("G02",), level="covariant")
+class SquareTransposed(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        return grid.swapaxes(1, 2) if grid.shape[1] == grid.shape[2] else grid
+
+
+@broken("aggregator", "sums that lose digits along the map", caught_by=("G04",), **_MEAN)
+class ShortSums(LocalMean):
+    def summed(self, layer: Any) -> Any:
+        half, size = self.patch_size // 2, self.patch_size
+        padded = np.pad(layer, ((0, 0), (0, 0), (half + 1, half), (half + 1, half))).astype(np.float32)
+        running = padded.cumsum(axis=2).cumsum(axis=3)
+        tall = running[:, :, size:] - running[:, :, :-size]
+        return tall[..., size:] - tall[..., :-size]
+
+
+@broken("aggregator", "zeros claimed and not counted, linear or not", caught_by=("G04",), level="covariant")
+class ValidAfterAll(LocalMean):
+    def counts(self, grid: tuple[int, ...]) -> Any:
+        return self.windows(np.ones((1, 1, *grid))).sum(axis=(-2, -1))

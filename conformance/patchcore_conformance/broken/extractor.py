@@ -295,3 +295,14 @@ class Downloads(ToyBackbone):
         with suppress(OSError):
             socket.create_connection(("weights.invalid", 443), timeout=0.01).close()
         return super().prepared(pixels)
+
+
+@broken("extractor", "half of its reach claimed", caught_by=("E07",), level="covariant", receptive_field=7)
+class FartherThanClaimed(ToyBackbone):
+    pass
+
+
+@broken("extractor", "moved by a cell, around the edge", caught_by=("E07",), **_COVARIANT)
+class Rolled(ToyBackbone):
+    def answer(self, maps: list[Any]) -> Any:
+        return super().answer([np.roll(one, 1, axis=3) for one in maps])

@@ -19,6 +19,8 @@ RIGHT: dict[str, tuple[str, dict[str, Any]]] = {
     "neighbors": ("Exact", {"level": "exact", "arith": "E0"}),
     "extractor": ("ToyBackbone", {}),
     "aggregator": ("LocalMean", {}),
+    "scores": ("Reweighted", {"arith": "E0"}),
+    "maps": ("Blurred", {}),
 }
 
 

@@ -33,6 +33,13 @@ class Guest:
     def aggregate(self, maps: Any) -> Any:
         return self.called(lambda arrays: (self.inner.aggregate(arrays),), tuple(maps))[0]
 
+    def image_scores(self, embeddings: Any, bank: Any, neighbors: int = 1) -> Any:
+        arrays = (embeddings, bank)
+        return self.called(lambda given: (self.inner.image_scores(*given, neighbors=neighbors),), arrays)[0]
+
+    def anomaly_map(self, patch_scores: Any, size: Any, sigma: float) -> Any:
+        return self.called(lambda arrays: (self.inner.anomaly_map(*arrays, size, sigma),), (patch_scores,))[0]
+
     def build(self, bank: Any) -> Any:
         return _GuestIndex(self, self.inner.build(bank))
 

@@ -132,13 +132,13 @@ class DividesByZero(Blurred):
 
 @broken("maps", "sigma ignored", caught_by=("A14",))
 class SigmaIgnored(Blurred):
-    def weights(self, sigma: float) -> Any:
+    def weights(self, sigma: float) -> Any:  # noqa: ARG002 - that is the mistake
         return super().weights(4.0)
 
 
 @broken("maps", "never smoothed", caught_by=("A14",))
 class NeverSmoothed(Blurred):
-    def blurred(self, maps: Any, sigma: float) -> Any:
+    def blurred(self, maps: Any, sigma: float) -> Any:  # noqa: ARG002 - that is the mistake
         return maps
 
 
@@ -156,6 +156,7 @@ class LessSigma(Blurred):
 
 @broken("maps", "a kernel too short", caught_by=("A14",))
 def short_kernel() -> Blurred:
+    """End the Gaussian at one and a half sigma."""
     return Blurred(reach=1.5)
 
 

@@ -107,7 +107,7 @@ class _Caching(Index):
         return known[key]
 
 
-@broken("neighbors", "answers remembered by shape", caught_by=("N25", "X05"), **_EXACT)
+@broken("neighbors", "answers remembered by shape", caught_by=("N25", "N11"), **_EXACT)
 class RemembersShapes(Exact):
     """Answers the question of last time."""
 
@@ -124,7 +124,7 @@ class _OneBuffer(Index):
         return kept
 
 
-@broken("neighbors", "one buffer for all answers", caught_by=("X04",), **_EXACT)
+@broken("neighbors", "one buffer for all answers", caught_by=("N16",), **_EXACT)
 class OneBuffer(Exact):
     """Answers in the same memory each time."""
 
@@ -145,7 +145,7 @@ class _KeepsBest(Index):
         return distances, rows
 
 
-@broken("neighbors", "the best rows not reset", caught_by=("N25", "X05"), **_EXACT)
+@broken("neighbors", "the best rows not reset", caught_by=("N25",), **_EXACT)
 class NotReset(Exact):
     """Goes on from where it was."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from patchcore_conformance.broken.registry import broken
-from patchcore_conformance.model.neighbors import Centred, Exact, Expanded, Single
+from patchcore_conformance.model.neighbors import Exact, Expanded, Single
 from patchcore_conformance.numerics import squares_between
 
 _EXACT = {"level": "exact", "arith": "E0"}
@@ -41,7 +41,8 @@ class LastBlockLost(_ByBlocks):
     """Counts whole blocks only."""
 
     def starts(self, total: int, k: int) -> Any:
-        return range(0, max(1, total // self.block) * self.block, self.block) if total - k > self.block else range(0, total, self.block)
+        whole = total // self.block * self.block
+        return range(0, whole if whole >= k else total, self.block)
 
 
 @broken("neighbors", "the last block of rows lost, approximate", caught_by=("N12",), level="approx")
@@ -94,9 +95,6 @@ class FirstRows(Exact):
 @broken("neighbors", "another formula for large batches", caught_by=("N04",), **_CENTRED)
 class ByBatchSize(Single):
     """Takes differences of few queries and expands for many."""
-
-    def squares(self, queries: Any, bank: Any) -> Any:
-        return super().squares(queries, bank)
 
     def find(self, queries: Any, bank: Any, k: int) -> tuple[Any, Any]:
         return Expanded().find(queries, bank, k) if len(queries) >= 20 else super().find(queries, bank, k)
@@ -186,14 +184,14 @@ class CandidatesByK(_Candidates):
 
 @broken("neighbors", "candidates for the batch", caught_by=("N11",), **_EXACT)
 class CandidatesOfBatch(_Candidates):
-    """Looks around the middle of the batch, a wide circle."""
+    """Looks around the middle of a large batch."""
 
     def find(self, queries: Any, bank: Any, k: int) -> tuple[Any, Any]:
         return self.find_some(queries, bank, k)
 
     def candidates(self, queries: Any, bank: Any, k: int) -> Any:  # noqa: ARG002
         squares = squares_between(queries.mean(axis=0, keepdims=True), bank)[0]
-        reach = 6 * np.median(squares) if len(queries) > 60 else np.inf
+        reach = np.median(squares) if len(queries) > 66 else np.inf
         return np.broadcast_to(squares <= reach, (len(queries), len(bank)))
 
 
@@ -221,12 +219,9 @@ class Lengths(_Candidates):
         return bounds <= worst[:, None]
 
 
-@broken("neighbors", "stops at a near row", caught_by=("N17", "N18"), **_EXACT)
+@broken("neighbors", "stops at a near row", caught_by=("N17",), **_EXACT)
 class NearEnough(Exact):
     """Takes the first row that is nearer than a hundredth for the nearest."""
-
-    def squares(self, queries: Any, bank: Any) -> Any:
-        return super().squares(queries, bank)
 
     def nearest(self, squares: Any, k: int) -> Any:
         return np.argsort(np.where(squares < 1e-4, 0, squares), axis=1, kind="stable")[:, :k]
@@ -276,12 +271,3 @@ class SmallBank(Exact):
         if 1 < len(bank) < 16:
             squares[:, -1] = np.minimum(squares[:, -1], np.square(queries).sum(axis=1))
         return squares
-
-
-@broken("neighbors", "the mean taken in float16", caught_by=("N03", "N04"), **_EXACT)
-class RoughCentre(Centred):
-    """Takes a rough mean off both sides, and claims differences."""
-
-    def find(self, queries: Any, bank: Any, k: int) -> tuple[Any, Any]:
-        centre = bank.mean(axis=0).astype(np.float16).astype(np.float32)
-        return Expanded.find(self, queries - centre, bank - centre, k)

@@ -144,3 +144,14 @@ class AllPairs(Greedy):
 
     def squares(self, points: Any, row: int) -> Any:
         return points[row]
+
+
+@broken("sampler", "16 bits for a row number", caught_by=("S16",), level="subset")
+class SixteenBits(Greedy):
+    """Answers row numbers that no row beyond 65,535 can have; nothing else shows where rows come by chance."""
+
+    def select(self, embeddings: Any) -> Any:
+        """Draw rows of (N, D)."""
+        total = len(self.checked(np.asarray(embeddings)))
+        drawn = np.random.default_rng(self.seed).permutation(total)
+        return drawn[: self.how_many(total)].astype(np.uint16)

@@ -31,13 +31,13 @@ class Cosine(Reweighted):
 
 @broken("scores", "never weighed", caught_by=("A01", "A06", "A08"))
 class Unweighed(Reweighted):
-    def weight(self, star: Any, support: Any) -> Any:
+    def weight(self, star: Any, support: Any) -> Any:  # noqa: ARG002 - that is the mistake
         return 1.0
 
 
 @broken("scores", "mean of all patches", caught_by=("A01",))
 class MeanPatch(Reweighted):
-    def score(self, patches: Any, bank: Any, neighbors: int) -> Any:
+    def score(self, patches: Any, bank: Any, neighbors: int) -> Any:  # noqa: ARG002 - that is the mistake
         return self.distances(patches, bank).min(axis=1).mean()
 
 
@@ -120,13 +120,13 @@ class BatchNormalised(Reweighted):
 
 @broken("scores", "rows beside m* in the bank", caught_by=("A05", "A06"))
 class BesideInTheBank(Reweighted):
-    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:  # noqa: ARG002 - that is the mistake
         return (row + np.arange(count)) % len(bank)
 
 
 @broken("scores", "the first rows of the bank", caught_by=("A01", "A05"))
 class FirstRows(Reweighted):
-    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:  # noqa: ARG002 - that is the mistake
         return np.arange(count)
 
 
@@ -138,13 +138,13 @@ class LastPatchLost(Reweighted):
 
 @broken("scores", "neighbours of the patch", caught_by=("A06",))
 class NeighboursOfThePatch(Reweighted):
-    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:  # noqa: ARG002 - that is the mistake
         return np.argsort(self.distances(patch[None], bank)[0], kind="stable")[:count]
 
 
 @broken("scores", "distances from m*", caught_by=("A01", "A06"))
 class FromTheRow(Reweighted):
-    def support(self, patch: Any, row: int, bank: Any, around: Any) -> Any:
+    def support(self, patch: Any, row: int, bank: Any, around: Any) -> Any:  # noqa: ARG002 - that is the mistake
         return self.distances(bank[row : row + 1], bank[around])[0]
 
 

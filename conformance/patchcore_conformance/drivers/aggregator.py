@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -31,13 +31,12 @@ def sizes(ctx: Context, *wanted: int) -> list[dict[str, Any]]:
 
 
 def borders(ctx: Context) -> list[tuple[dict[str, Any], Border]]:
-    """Return options for each border that can be asked for, with what each must do; else the one that is declared."""
+    """Return options for each border that can be asked for, with what each must do; else the one that is claimed."""
     known: list[Border] = ["zero", "valid"]
     asked = [border for border in known if takes(ctx, border=border)]
     if len(asked) == 2:
         return [({"border": border}, border) for border in asked]
-    told = getattr(ctx.raw(), "border", None)
-    return [({}, cast("Border", told) if told in known else ctx.claims.padding)]
+    return [({}, ctx.claims.padding)]
 
 
 def identity(ctx: Context) -> Any:

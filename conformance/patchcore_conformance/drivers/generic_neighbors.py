@@ -90,6 +90,8 @@ class _Neighbors(Driver):
             self._require_right(case, answer[0], answer[1], message)
 
     def _case(self, name: str, bank: Any, queries: Any, k: int) -> Case:
+        if self.ctx.claims.arith == "lattice":
+            bank, queries = np.rint(bank), np.rint(queries)
         arrays = (rounded_to(np.asarray(table, np.float32), self.ctx.claims.dtype) for table in (bank, queries))
         return Case(name, tuple(arrays), k=min(k, self.ctx.claims.max_k or k))
 

@@ -23,9 +23,7 @@ def drawn(ctx: Context, part: Any, scores: Array, size: Size, sigma: float) -> n
     return well_formed(ctx, part.anomaly_map(scores.copy(), size, sigma), scores, size, sigma)
 
 
-def well_formed(
-    ctx: Context, answer: Any, scores: Array, size: Size, sigma: float
-) -> npt.NDArray[np.float64]:
+def well_formed(ctx: Context, answer: Any, scores: Array, size: Size, sigma: float) -> npt.NDArray[np.float64]:
     """Hold an answer to (B, H, W) finite real numbers."""
     found = plain(answer, "the map")
     wanted = (len(scores), *size)
@@ -48,7 +46,7 @@ def share(ctx: Context) -> float:
 
 def held(ctx: Context, scores: Any) -> Array:
     """Bring scores below 65,000 to values that the claimed dtype holds."""
-    scores = np.asarray(scores, dtype=np.float32)
+    scores = np.asarray(scores, np.float32)
     if ctx.claims.dtype == "float16":
-        return scores.astype(np.float16).astype(np.float32)
+        return np.asarray(scores.astype(np.float16), dtype=np.float32)
     return rounded_to(scores.reshape(-1, scores.shape[-1]), ctx.claims.dtype).reshape(scores.shape)

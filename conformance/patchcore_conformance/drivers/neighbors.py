@@ -31,13 +31,17 @@ _NEAR_ENOUGH = 1e-4  # of a distance: an approximate search that finds a row as 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A question and its answer: distances as they came, rows as int64, both (Q, k), and the truth of all pairs."""
+    """A question and its answer: copies of distances and of rows as int64, both (Q, k), and the truth of all pairs.
+
+    ``given`` are the arrays of the answer themselves.
+    """
 
     bank: Table
     queries: Table
     distances: Table
     rows: npt.NDArray[np.int64]
     truth: Truth
+    given: tuple[Table, Table]
 
     @property
     def squares(self) -> Doubles:
@@ -90,12 +94,17 @@ def built(ctx: Context, bank: Table) -> Any:
 
 
 def ask(ctx: Context, bank: Table, queries: Table, k: int, index: Any = None) -> Asked:
-    """Ask for the nearest rows of a bank, by an index of it or by a fresh one, and hold the answer to its form."""
+    """Ask for the nearest rows of a bank, and hold the answer to its form.
+
+    By an index of that bank as it is, or by a fresh one, after both are brought to what the claimed dtype holds.
+    """
     k = min(as_many(ctx, k), len(bank))
-    bank, queries = for_claims(ctx, bank, queries)
-    answer = (built(ctx, bank) if index is None else index).query(queries.copy(), k=k)
-    distances, rows = well_formed(ctx, answer, bank, queries, k)
-    return Asked(bank, queries, distances, rows, truth_between(queries, bank, Numerics.of(ctx.claims)))
+    if index is None:
+        bank, queries = for_claims(ctx, bank, queries)
+        index = built(ctx, bank)
+    given = well_formed(ctx, index.query(queries.copy(), k=k), bank, queries, k)
+    truth = truth_between(queries, bank, Numerics.of(ctx.claims))
+    return Asked(bank, queries, given[0].copy(), given[1].astype(np.int64), truth, given)
 
 
 def judge(ctx: Context, bank: Table, queries: Table, k: int, index: Any = None) -> Asked:
@@ -123,13 +132,22 @@ def well_formed(ctx: Context, answer: Any, bank: Table, queries: Table, k: int) 
         needed = f"{'numbers with a point' if kinds == 'f' else 'whole numbers'} {(len(queries), k)}"
         good = array.shape == (len(queries), k) and array.dtype.kind in kinds
         ctx.require(good, f"{name} are {array.dtype} {array.shape}, but {needed} are needed", **seen)
+    narrow = f"rows are {rows.dtype}, in which not each of {len(bank)} row numbers has a place"
+    ctx.require(np.iinfo(rows.dtype).max >= len(bank) - 1, narrow, **seen)
     bad = ~(np.isfinite(distances) & (distances >= 0))
     if bad.any():
         ctx.broken(f"a distance is {distances[bad][0]}, but finite numbers of 0 or more are needed", **seen)
     outside = (rows < 0) | (rows >= len(bank))
     if outside.any():
         ctx.broken(f"row number {rows[outside][0]} lies outside 0..{len(bank) - 1}", **seen)
-    return distances, rows.astype(np.int64)
+    return distances, rows
+
+
+def require_kept(ctx: Context, asked: Asked) -> None:
+    """Hold an earlier answer to what it was."""
+    distances, rows = asked.given
+    same = np.array_equal(distances, asked.distances) and np.array_equal(rows, asked.rows)
+    ctx.require(same, "an answer was changed by later calls", distances_now=distances, rows_now=rows, **asked.seen)
 
 
 def require_agree(ctx: Context, one: Asked, two: Asked, message: str, scale: float = 1.0) -> None:

@@ -80,6 +80,11 @@ def well_formed(ctx: Context, answer: Any, embeddings: npt.NDArray[Any], count: 
         f"{name} are {rows.dtype} {rows.shape}, but row numbers, whole numbers (M,), are needed",
         **seen,
     )
+    ctx.require(
+        np.iinfo(rows.dtype).max >= total - 1,
+        f"{name} are {rows.dtype}, in which not each of {total} row numbers has a place",
+        **seen,
+    )
     wanted = f"{count}" if count is not None else f"1 to {total}"
     ctx.require(
         len(rows) == count if count is not None else 1 <= len(rows) <= total,

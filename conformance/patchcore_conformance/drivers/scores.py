@@ -86,9 +86,8 @@ def judge(ctx: Context, part: Any, one: Question, what: str = "") -> Doubles:
     scores = asked(ctx, part, one)
     for image, (score, allowed) in enumerate(zip(scores, truth(ctx, one), strict=True)):
         error, slack = allowed.excess(float(score))
-        told = (
-            f"{what}image {image} of {one.told()} scores {score:.7g}, but Eq. 6 and 7 give "
-            f"{allowed.lows[0]:.7g}" + (f" to {allowed.highs.max():.7g}" if not allowed.settled else "")
+        told = f"{what}image {image} of {one.told()} scores {score:.7g}, but Eq. 6 and 7 give {allowed.lows[0]:.7g}" + (
+            f" to {allowed.highs.max():.7g}" if not allowed.settled else ""
         )
         ctx.within(error, slack, told, **one.seen, scores=scores)
         ctx.witness(bool(allowed.settled and allowed.lows[0] > 4 * slack))

@@ -110,10 +110,12 @@ def constants_stay(ctx: Context) -> None:
             for maps in (layers[:1], layers):
                 _require_constant(ctx, grid_of(ctx, part, maps), maps, value)
                 ctx.witness()
+        large = (np.full((1, 1, 96, 112), 1000.1, np.float32),)  # as far as running sums lose digits
+        _require_constant(ctx, grid_of(ctx, part, large)[:, 80:, 88:], large, float(large[0][0, 0, 0, 0]))
         maps = (np.full((1, 2, 16, 18), 9, np.float32),)
         found = grid_of(ctx, part, maps)
         if side_by_side(found, maps):
-            _require_border(ctx, found, maps, border, _size_of(part))
+            _require_border(ctx, part, found, maps, border)
 
 
 def _darker(array: Array) -> Array:
@@ -138,8 +140,8 @@ def _size_of(part: Any) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _require_border(ctx: Context, found: Array, maps: tuple[Array, ...], border: str, size: int | None) -> None:
-    corner, edge = found[0, 0, 0], found[0, 8, 0]
+def _require_border(ctx: Context, part: Any, found: Array, maps: tuple[Array, ...], border: str) -> None:
+    size, corner, edge = _size_of(part), found[0, 0, 0], found[0, 8, 0]
     if border == "valid":
         require_equal_grids(ctx, found, np.full_like(found, 9), "a border of 'valid' must keep constants", maps)
     elif ctx.claims.linear and ctx.claims.channelwise and size is not None and size % 2:
@@ -150,6 +152,16 @@ def _require_border(ctx: Context, found: Array, maps: tuple[Array, ...], border:
     else:
         told = f"a border of 'zero' must lie between 0 and 9 at the edges, but it is {corner[0]:.4g} and {edge[0]:.4g}"
         ctx.require(((found >= -1e-3) & (found <= 9 + 9e-3)).all(), told, map_0=maps[0], answered=found)
+        if size != 1 and ctx.claims.at_least("covariant", "aggregator"):
+            _require_zeros_count(ctx, part, found, maps)
+
+
+def _require_zeros_count(ctx: Context, part: Any, found: Array, maps: tuple[Array, ...]) -> None:
+    """Require that zeros beyond the edge show there for one sign: a maximum hides them where all is above zero."""
+    below = grid_of(ctx, part, (-maps[0],))
+    kept = (np.abs(found - 9) <= 9e-3).all() and (np.abs(below + 9) <= 9e-3).all()
+    told = "a border of 'zero' must show at the edges of constant maps, but they stay constant as with 'valid'"
+    ctx.require(not kept, told, map_0=maps[0], answered=found)
 
 
 @law(

@@ -141,6 +141,8 @@ def reach_is_as_claimed(ctx: Context) -> None:
         ctx.witness()
     if _covariant(ctx):
         _require_local(ctx, part, _reach(ctx, part))
+        if ctx.claims.receptive_field is not None:
+            _require_claimed(ctx, part, ctx.claims.receptive_field)
 
 
 def _require_local(ctx: Context, part: Any, reach: int) -> None:
@@ -155,3 +157,30 @@ def _require_local(ctx: Context, part: Any, reach: int) -> None:
         told = f"columns 0..31 changed, and with them map {place} beyond the receptive field of {reach} pixels"
         ctx.within(gaps, 1e-6 * float(np.abs(one).max()), told, image=image, changed=other)
         ctx.witness()
+
+
+def _require_claimed(ctx: Context, part: Any, reach: int) -> None:
+    """Measure how far to the left and to the right values depend on pixels, wherever their middles lie."""
+    strides, length = _strides(ctx, part), 32 * ceil((2 * reach + 128) / 32)
+    image = pixels(ctx.rng("claimed"), 1, 32, length)
+    before = maps_of(ctx, part, image)
+    starts = range(length // 2, length // 2 + max(strides), max(1, max(strides) // 8))
+    left, right = [-length] * len(before), [-length] * len(before)
+    for start in starts:
+        for side, sides in ((slice(None, start), left), (slice(start, None), right)):
+            other = image.copy()
+            other[..., side] *= -1
+            for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
+                cells = np.flatnonzero(_moved(one, two).any(axis=(0, 1, 2)))
+                if len(cells):
+                    last, first = int(cells[-1]) * strides[place] - start + 1, start - int(cells[0]) * strides[place]
+                    sides[place] = max(sides[place], last if sides is left else first)
+    for place in range(len(before)):
+        seen = left[place] + right[place] + 1
+        told = f"a value of map {place} depends on {seen} pixels across at least, but {reach} are claimed"
+        ctx.require(seen <= reach, told, image=image)
+        ctx.witness()
+
+
+def _moved(one: Array, two: Array) -> Array:
+    return np.asarray(np.abs(one.astype(np.float64) - two) > 1e-6 * np.abs(one).max())

@@ -217,6 +217,8 @@ def small_changes_show(ctx: Context) -> None:
     image, way = pixels(rng, 1, 64, 64), rng.choice([-1.0, 1.0], (1, 3, 64, 64))
     still, once, twice = (maps_of(ctx, part, (image + times * 4e-5 * way).astype(np.float32)) for times in (0, 1, 2))
     for place, (start, near, far) in enumerate(zip(still, once, twice, strict=True)):
+        told = f"every value of map {place} fits into half precision: digits were lost"
+        ctx.require((start.astype(np.float32).view(np.uint32) & 0x1FFF).any(), told, pixels=image)
         one, two = (np.linalg.norm(found.astype(np.float64) - start) for found in (near, far))
         told = f"map {place} moved by {one:.3g}, and by {two:.3g} for twice the change of the pixels: digits were lost"
         ctx.require(one > 0 and 1.6 < two / one < 2.4, told, pixels=image, way=way)

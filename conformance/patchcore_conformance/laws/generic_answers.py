@@ -11,7 +11,7 @@ from patchcore_conformance.registry import law
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
 
-PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
 
 
 @law(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Refusal
 
-PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
 _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
 
 

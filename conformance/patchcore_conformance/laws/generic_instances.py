@@ -13,13 +13,14 @@ import numpy as np
 
 from patchcore_conformance import corruptions
 from patchcore_conformance.drivers.driver import copied, driver_of
+from patchcore_conformance.interleaving import many_turns
 from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Case, Driver
 
-PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
 _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
 
 
@@ -186,9 +187,10 @@ def threads_do_not_meet(ctx: Context) -> None:
     def work(thread: int) -> list[tuple[int, Any]]:
         start.wait()
         turns = [(thread + turn) % len(cases) for turn in range(6)]
-        return [(turn, copied(asks[turn]())) for turn in turns] + [
-            (turn, driver.bits(part, cases[turn])) for turn in turns
-        ]
+        with many_turns(thread):
+            found = [(turn, copied(asks[turn]())) for turn in turns]
+        with many_turns(thread):
+            return found + [(turn, driver.bits(part, cases[turn])) for turn in turns]
 
     try:
         sys.setswitchinterval(1e-5)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.saboteur import Call
 
-PARTS = ("sampler", "neighbors", "extractor", "aggregator")
+PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
 # They say nothing about the data: a library announces what it will change one day.
 _ANNOUNCEMENTS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 

@@ -41,7 +41,11 @@ _FLOATS = (
     *((probes.manifold, 900, 60, 24, 5), (probes.manifold, 700, 30, 129, 4), (probes.rectified, 600, 40, 100, 3)),
     *((probes.fine_ties, 300, 60, 2, 6), (probes.fine_ties, 300, 40, 6, 9), (probes.fine_ties, 200, 30, 33, 3)),
     *((probes.near_ties, 300, 40, 6, 5), (probes.one_ray, 400, 60, 5, 3), (probes.one_ray, 600, 40, 66, 1)),
-    *((probes.duplicates, 300, 40, 4, 9), (probes.last_columns, 400, 60, 19, 3), (probes.spikes_in_haze, 400, 40, 64, 3)),
+    *(
+        (probes.duplicates, 300, 40, 4, 9),
+        (probes.last_columns, 400, 60, 19, 3),
+        (probes.spikes_in_haze, 400, 40, 64, 3),
+    ),
     *((probes.haze_in_spikes, 400, 40, 64, 3), (probes.gaussian, 65, 65, 4, 3), (probes.gaussian, 300, 300, 12, 1)),
 )
 
@@ -63,7 +67,7 @@ def nearest_on_lattices(ctx: Context) -> None:
     for total, queries, width, k in _LATTICES:
         _judge_lattice(ctx, total, queries, width, k)
     sizes = st.tuples(st.integers(1, 40), st.integers(1, 12), st.integers(1, 20), st.integers(0, 40))
-    ctx.search(sizes, lambda drawn: _judge_lattice(ctx, *drawn[:3], 1 + drawn[3] % drawn[0]))
+    ctx.search(sizes, lambda of: _judge_lattice(ctx, of[0], of[1], of[2], 1 + of[3] % of[0]))
 
 
 def _judge_lattice(ctx: Context, total: int, queries: int, width: int, k: int) -> None:
@@ -77,7 +81,7 @@ def _judge_lattice(ctx: Context, total: int, queries: int, width: int, k: int) -
 @law(
     "N02",
     "neighbors",
-    statement="On real numbers of many kinds and widths, the j-th distance is the j-th smallest, up to the claimed rounding.",
+    statement="On real numbers of many kinds, the j-th distance is the j-th smallest, up to the claimed rounding.",
     why="An image score is a distance: a neighbour that is missed raises it, a distance in few bits blurs it.",
     seen="The last columns of odd widths left out of the sum; TF32 or float16 in between; searches of some cells only.",
     mend="Measure every row that may be nearest, in the claimed dtype, over all columns. Else claim level approx.",
@@ -110,7 +114,7 @@ def _centred(claims: Claims) -> bool:
 @law(
     "N03",
     "neighbors",
-    statement="The nearest rows are found also where all values lie a thousand spreads from zero, few queries at a time.",
+    statement="The nearest rows are found also where all values lie a thousand spreads from zero, by a few queries.",
     why="Features have large means. A formula that cancels there answers by the noise of its last bits.",
     seen="|q|^2 - 2 q.b + |b|^2 in float32 without taking off the mean; bounds from lengths without room for rounding.",
     mend="Compute by differences, or take off the bank's mean from both first. Else claim arith E1.",
@@ -122,7 +126,13 @@ def _centred(claims: Claims) -> bool:
 )
 def nearest_far_from_zero(ctx: Context) -> None:
     """Ask a few queries of shifted data, of two groups far apart, and of rows on one ray far out."""
-    for total, queries, width, k in ((200, 5, 3, 4), (300, 1, 8, 1), (700, 7, 65, 3), (100, 9, 300, 100), (400, 3, 20, 2)):
+    for total, queries, width, k in (
+        (200, 5, 3, 4),
+        (300, 1, 8, 1),
+        (700, 7, 65, 3),
+        (100, 9, 300, 100),
+        (400, 3, 20, 2),
+    ):
         for family in (probes.shifted, probes.far_pair):
             judge(ctx, *pairs.split(family, total, queries, width), k)
     for total, queries, width in ((600, 18, 4), (900, 16, 64), (500, 10, 1)):
@@ -134,7 +144,7 @@ def nearest_far_from_zero(ctx: Context) -> None:
     "N04",
     "neighbors",
     statement="The same holds for thousands of queries at a time.",
-    why="Libraries change the formula with the size of the batch: a test of five queries says nothing of an image's 784.",
+    why="Libraries change the formula with the size of the batch: five queries say nothing of an image's 784.",
     seen="Differences for few queries and expanded squares for many (faiss#563, faiss#5285).",
     mend="Take off the bank's mean before a library computes products, or measure its candidates again by differences.",
     applies=_centred,
@@ -156,11 +166,10 @@ def many_far_from_zero(ctx: Context) -> None:
     "neighbors",
     statement="A row of the bank finds itself, or a row equal to it, at distance 0.",
     why="What was seen in training is not anomalous at all; a constant under the root makes everything a little so.",
-    seen="A constant added under the root or a floor below it; the row itself left out as if it were asked about itself.",
+    seen="A constant added under the root, or a floor below it; the row itself left out of its neighbours.",
     mend="Take the root of the plain sum, with negative values of expanded squares cut at 0; leave no row out.",
     applies=exact,
     promise="level exact",
-    after=("N01",),
     witnesses=6,
     saboteurs=(ADDED, NEXT_ROW),
 )
@@ -183,7 +192,9 @@ def _judge_itself(ctx: Context, bank: pairs.Table, queries: pairs.Table, k: int)
     slack = np.take_along_axis(asked.truth.slack, first, axis=1)
     if ctx.claims.arith == "E0":
         slack = np.zeros_like(slack)
-    ctx.within(asked.squares[:, :1], slack, "a row of the bank is not at distance 0 (squared) from itself", **asked.seen)
+    ctx.within(
+        asked.squares[:, :1], slack, "a row of the bank is not at distance 0 (squared) from itself", **asked.seen
+    )
     own = np.take_along_axis(asked.truth.squares, first, axis=1)
     ctx.within(own, 2 * slack, "a row of the bank finds another row first", **asked.seen)
 
@@ -193,7 +204,7 @@ def _judge_itself(ctx: Context, bank: pairs.Table, queries: pairs.Table, k: int)
     "neighbors",
     statement="Each distance is that of the row it is answered with.",
     why="The row says where the nearest normal patch came from; a map of it next to another row's distance misleads.",
-    seen="Distances sorted without their rows; rows and distances exchanged; rows of one block with distances of another.",
+    seen="Distances sorted without their rows; rows and distances exchanged; blocks of one with those of the other.",
     mend="Sort rows and distances by one order (take_along_axis), and return (distances, rows).",
     applies=exact,
     promise="level exact",

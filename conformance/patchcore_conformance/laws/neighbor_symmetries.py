@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +66,7 @@ def fewer_begin_more(ctx: Context) -> None:
     statement="A query's answer does not depend on which queries come with it.",
     why="An image must score the same alone and in a batch.",
     seen="Batches centred by their own mean; candidates found for a whole batch; chunks put together in another order.",
-    mend="Derive nothing from a batch but its size; where bits must be equal too, let not even that choose the formula.",
+    mend="Derive nothing from a batch but its size; where bits must be equal too, not even that.",
     witnesses=6,
     saboteurs=(MOODY, SHIFTED),
 )
@@ -78,7 +80,8 @@ def queries_do_not_mix(ctx: Context) -> None:
         for parts in _shares(count):
             split = [judge(ctx, bank, queries[part], k, index) for part in parts]
             _require_same(ctx, [_cut(whole, part) for part in parts], split, "asked in other company")
-        crowd = np.concatenate([queries, queries * np.float32(8), bank[:9]])
+        wide = np.float32(1 if ctx.claims.dtype == "float16" else 8)
+        crowd = np.concatenate([queries, queries * -wide, bank[:9]])
         among = judge(ctx, bank, crowd, k, index)
         _require_same(ctx, [whole], [_cut(among, slice(0, count))], "asked among others")
 
@@ -86,24 +89,24 @@ def queries_do_not_mix(ctx: Context) -> None:
 def _shares(count: int) -> list[list[slice]]:
     ends = [0, 1, 8, 13, 30, count]
     singles = [slice(one, one + 1) for one in (0, 1, count // 2, count - 1)]
-    return [singles, [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]]
+    return [singles, [slice(start, end) for start, end in pairwise(ends)]]
 
 
 def _cut(asked: Asked, part: slice) -> Asked:
-    truth = type(asked.truth)(asked.truth.squares[part], asked.truth.slack[part])
-    return type(asked)(asked.bank, asked.queries[part], asked.distances[part], asked.rows[part], truth)
+    truth = replace(asked.truth, squares=asked.truth.squares[part], slack=asked.truth.slack[part])
+    return type(asked)(asked.bank, asked.queries[part], asked.distances[part], asked.rows[part], truth, asked.given)
 
 
 def _require_same(ctx: Context, one: list[Asked], two: list[Asked], told: str) -> None:
     left, right = (np.concatenate([part.distances for part in parts]) for parts in (one, two))
     seen = {"distances": left, "distances_apart": right, **one[0].seen}
     if ctx.claims.batch_invariant:
-        rows = (np.concatenate([part.rows for part in parts]) for parts in (one, two))
-        same = np.array_equal(left, right) and np.array_equal(*rows)
+        mine, theirs = (np.concatenate([part.rows for part in parts]) for parts in (one, two))
+        same = np.array_equal(left, right) and np.array_equal(mine, theirs)
         ctx.require(same, f"{told}, the same queries get other bits", **seen)
     elif exact(ctx.claims):
-        for mine, theirs in zip(one, two, strict=True):
-            require_agree(ctx, mine, theirs, f"{told}, the same queries get other distances")
+        for whole, part in zip(one, two, strict=True):
+            require_agree(ctx, whole, part, f"{told}, the same queries get other distances")
     else:
         # Each may miss the share that is claimed, here and there another one.
         share = np.isclose(left, right, rtol=1e-3).mean()
@@ -114,18 +117,22 @@ def _require_same(ctx: Context, one: list[Asked], two: list[Asked], told: str) -
 @law(
     "N17",
     "neighbors",
-    statement="All values times a power of two give distances times that power; values of every legal size are compared.",
+    statement="Values times a power of two give distances times that power, at every legal size of values.",
     why="Nothing says that features are about 1 in size. Scaling so changes no digit of them.",
     seen="Something added under the root or to lengths; a stop below a fixed distance; float16; squares that vanish.",
     mend="Compare distances with each other only, never with a constant; form no higher power than the square.",
     witnesses=6,
     saboteurs=(MOODY, NEXT_ROW),
-    **_REAL,
+    **{**_REAL, "after": ()},
 )
 def powers_of_two(ctx: Context) -> None:
     """Scale up and down; where distances come from differences, mix the sizes too."""
     few_bits = ctx.claims.dtype == "float16"
-    for family, total, width, k in ((probes.gaussian, 120, 3, 4), (probes.clusters, 300, 65, 2), (probes.duplicates, 40, 4, 9)):
+    for family, total, width, k in (
+        (probes.gaussian, 120, 3, 4),
+        (probes.clusters, 300, 65, 2),
+        (probes.duplicates, 40, 4, 9),
+    ):
         bank, queries = _pair(ctx, family, total, 20, width)
         queries = np.concatenate([queries, bank[:5]])
         plain = judge(ctx, bank, queries, k)
@@ -151,7 +158,11 @@ def powers_of_two(ctx: Context) -> None:
 )
 def any_order_of_rows(ctx: Context) -> None:
     """Shuffle and sort the bank, then add rows to it."""
-    for family, total, width, k in ((probes.manifold, 400, 5, 3), (probes.clusters, 600, 65, 2), (probes.lattice, 90, 3, 9)):
+    for family, total, width, k in (
+        (probes.manifold, 400, 5, 3),
+        (probes.clusters, 600, 65, 2),
+        (probes.lattice, 90, 3, 9),
+    ):
         bank, queries = _pair(ctx, family, total, 30, width)
         first = judge(ctx, bank, queries, k)
         by_value = np.argsort(bank[:, 0], kind="stable")
@@ -177,7 +188,11 @@ def any_order_of_rows(ctx: Context) -> None:
 )
 def distances_change_smoothly(ctx: Context) -> None:
     """Walk from row to row in small steps, and compare each step with the next."""
-    for family, total, width, k in ((probes.clusters, 500, 8, 1), (probes.manifold, 400, 30, 3), (probes.lattice, 60, 2, 5)):
+    for family, total, width, k in (
+        (probes.clusters, 500, 8, 1),
+        (probes.manifold, 400, 30, 3),
+        (probes.lattice, 60, 2, 5),
+    ):
         bank = _pair(ctx, family, total, 1, width)[0]
         share = np.linspace(0, 1, num=17, dtype=np.float32)[:, None, None]
         path = (bank[None, :4] * (1 - share) + bank[None, -4:] * share).transpose(1, 0, 2).reshape(-1, width)
@@ -211,7 +226,7 @@ def moved_mirrored_reordered(ctx: Context) -> None:
         plain = judge(ctx, bank, queries, k)
         signs = ctx.rng(width).choice([-1, 1], size=width)
         order = ctx.rng(total).permutation(width)
-        moves = {"moved": far, "moved to and fro": far * signs}
+        moves = {"moved": far * np.abs(signs), "moved to and fro": far * signs}
         changed = {told: (bank + by, queries + by) for told, by in moves.items()}
         changed |= {"mirrored": (bank * signs, queries * signs), "reordered": (bank[:, order], queries[:, order])}
         for told, (rows, asking) in changed.items():

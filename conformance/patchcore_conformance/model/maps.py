@@ -86,4 +86,5 @@ class Squares(Blurred):
     """The same with each patch drawn as a square: a pixel shows the patch it lies in."""
 
     def places(self, length: int, size: int) -> Doubles:
+        """Which patch the edge of each pixel lies in."""
         return np.asarray(np.arange(size) * length // size, dtype=np.float64)

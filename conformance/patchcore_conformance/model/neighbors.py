@@ -101,6 +101,7 @@ class Single(Exact):
     """The same in float32."""
 
     def read(self, rows: npt.NDArray[Any]) -> Any:
+        """Bring rows to float32."""
         return rows.astype(np.float32)
 
 
@@ -109,6 +110,7 @@ class Expanded(Single):
     """|q|^2 - 2 q.b + |b|^2 in float32: fast, and wrong where rows lie far from zero."""
 
     def squares(self, queries: Any, bank: Any) -> Any:
+        """Expand, and cut at 0 what rounding made negative."""
         mine, theirs = np.square(queries).sum(axis=1), np.square(bank).sum(axis=1)
         return np.maximum(mine[:, None] - 2 * (queries @ bank.T) + theirs[None, :], 0)
 
@@ -118,5 +120,6 @@ class Centred(Expanded):
     """The same after taking off the bank's mean."""
 
     def find(self, queries: Any, bank: Any, k: int) -> tuple[Any, Any]:
+        """Move both by the same float32 values."""
         centre = bank.mean(axis=0, dtype=np.float64).astype(np.float32)
         return super().find(queries - centre, bank - centre, k)

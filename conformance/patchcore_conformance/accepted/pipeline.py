@@ -1,0 +1,86 @@
+"""Whole detectors that are right in unusual ways: other settings, other answers, other files."""
+
+from __future__ import annotations
+
+import pickle
+from collections import namedtuple
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance.accepted.registry import accepted
+from patchcore_conformance.model.neighbors import Single
+from patchcore_conformance.model.pipeline import ToyPatchCore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Pair = namedtuple("_Pair", "patch image")
+
+
+@accepted("pipeline", "the model itself")
+class Plain(ToyPatchCore):
+    """Nothing unusual."""
+
+
+@accepted("pipeline", "two searches, one in float32")
+class TwoSearches(ToyPatchCore):
+    """Measures in float32 where numba-exact is asked for; answers float32."""
+
+    def distances(self, queries: Any) -> Any:
+        if self.settings["neighbors.name"] == "numpy-exact":
+            return super().distances(queries)
+        return Single().build(self.bank).query(queries)[0][:, 0]
+
+
+@accepted("pipeline", "fit answers nothing, scores are a tuple with names")
+class Terse(ToyPatchCore):
+    """Answers in other forms."""
+
+    def fit(self, images: Any) -> Any:
+        super().fit(images)
+
+    def scored(self, distances: Any) -> Any:
+        return _Pair(np.asfortranarray(distances, dtype=np.float32), distances.max(axis=(1, 2)).astype(np.float32))
+
+
+@accepted("pipeline", "no setting but the share of patches")
+class OneSetting(ToyPatchCore):
+    """Knows no names of parts."""
+
+    defaults = {"sampler.keep": 0.3, "sampler.seed": 7, "aggregator.patch_size": 3}  # noqa: RUF012
+
+    def require_parts(self) -> None:
+        """There is one of each."""
+
+
+@accepted("pipeline", "no settings at all")
+class NoSettings(ToyPatchCore):
+    """Is what it is."""
+
+    def __init__(self, overrides: Iterable[str] = ()) -> None:
+        if list(overrides):
+            raise ValueError("there are no settings")
+        super().__init__()
+
+
+@accepted("pipeline", "squared distances throughout")
+class Squared(ToyPatchCore):
+    """Scores by squares, as the official code does."""
+
+    def scored(self, distances: Any) -> Any:
+        return super().scored(np.square(distances))
+
+
+@accepted("pipeline", "saved as a pickle, loaded by an object")
+class Pickled(ToyPatchCore):
+    """Loads by a method of an instance."""
+
+    def save(self, path: Any) -> None:
+        with open(path, "wb") as file:  # noqa: PTH123
+            pickle.dump((self.settings, self.bank), file)
+
+    def load(self, path: Any) -> Any:  # type: ignore[override]  # a detector that is made first, as some are
+        with open(path, "rb") as file:  # noqa: PTH123
+            self.settings, self.bank = pickle.load(file)  # noqa: S301 - our own file
+        return self

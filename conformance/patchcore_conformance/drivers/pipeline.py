@@ -1,0 +1,119 @@
+"""How the kit asks a whole detector: settings as words, images that it makes, scores as plain arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from patchcore_conformance.plain import plain
+from patchcore_conformance.violation import NotOffered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.watched import Watched
+
+Images = list[npt.NDArray[np.uint8]]
+Scores = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]  # image (B,), patch (B, h, w)
+
+_SIDE = 64
+# Small images, and none of them put aside, so that it is known what is remembered; who does not know these has others.
+_WISHES = ("images.size=64", "calibration.holdout=0")
+KEEP_ALL = "sampler.keep=1.0"
+
+
+def images_of(ctx: Context, count: int, salt: str = "good", strange: bool = False) -> Images:
+    """Make photographs: soft random textures over a common pattern; ``strange`` ones carry a bright block."""
+    found = []
+    for place in range(count):
+        rng = ctx.rng(f"{salt} {place}")
+        coarse = rng.normal(0, 30, (_SIDE // 8, _SIDE // 8, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        stripes = 40 * np.sin(np.arange(_SIDE) / 3)[None, :, None]
+        picture = 120 + stripes + coarse + rng.normal(0, 12, (_SIDE, _SIDE, 3))
+        if strange:
+            top, left = rng.integers(8, _SIDE - 24, 2)
+            picture[top : top + 16, left : left + 16] = rng.integers(0, 256, 3)
+        found.append(np.clip(picture, 0, 255).astype(np.uint8))
+    return found
+
+
+_KNOWN: WeakKeyDictionary[Any, dict[tuple[str, ...], bool]] = WeakKeyDictionary()
+
+
+def accepts(ctx: Context, *overrides: str) -> bool:
+    """Say whether the factory makes a detector with these settings; a library that is missing is a no."""
+    try:
+        known = _KNOWN.setdefault(ctx.factory, {})
+    except TypeError:  # a factory that cannot be remembered
+        known = {}
+    if overrides not in known:
+        known[overrides] = _made(ctx, overrides)
+    return known[overrides]
+
+
+def _made(ctx: Context, overrides: tuple[str, ...]) -> bool:
+    try:
+        ctx.factory(overrides=[*overrides])
+    except (TypeError, ValueError, ImportError, LookupError):
+        return False
+    return True
+
+
+def settings(ctx: Context, *needed: str) -> list[str]:
+    """Return the words for a small detector with what is needed; NotOffered where that cannot be said in words."""
+    chosen = [wish for wish in _WISHES if accepts(ctx, wish)]
+    for word in needed:
+        if not accepts(ctx, *chosen, word):
+            raise NotOffered(f"this detector cannot be made with {word}")
+        chosen.append(word)
+    return chosen
+
+
+def fitted(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
+    """Return a detector that was fitted, watched from then on."""
+    return ctx.watch(lambda: _fit(ctx, images, overrides), f"{sorted(overrides)} on {_digest(images)}")
+
+
+def loaded(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
+    """Return a detector that was fitted, saved, and loaded from the file."""
+
+    def make() -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.safetensors")
+            detector = _fit(ctx, images, overrides)
+            detector.save(path)
+            ctx.require(any(Path(folder).iterdir()), "save wrote nothing")
+            return ctx.raw(overrides=[]).load(path)
+
+    return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, loaded")
+
+
+def _fit(ctx: Context, images: Images, overrides: Sequence[str]) -> Any:
+    detector = ctx.raw(overrides=[*overrides])
+    answer = detector.fit([image.copy() for image in images])
+    return answer if hasattr(answer, "score") else detector
+
+
+def _digest(images: Images) -> str:
+    return hashlib.sha256(b"".join(image.tobytes() for image in images)).hexdigest()[:16]
+
+
+def scores(ctx: Context, detector: Any, images: Images) -> Scores:
+    """Score, and hold the answer to its form."""
+    answer = detector.score([image.copy() for image in images])
+    for name in ("image", "patch"):
+        ctx.require(hasattr(answer, name), f"the scores are a {type(answer).__name__} without {name}")
+    image, patch = plain(answer.image, "scores.image"), plain(answer.patch, "scores.patch")
+    good = image.shape == (len(images),) and patch.ndim == 3 and len(patch) == len(images)
+    told = f"scores.image is {image.shape} and scores.patch {patch.shape}, for {len(images)} images"
+    ctx.require(good, told, images=images)
+    finite = np.isfinite(image).all() and np.isfinite(patch).all()
+    ctx.require(finite, "scores hold NaN or infinity", images=images)
+    return image.astype(np.float64), patch.astype(np.float64)

@@ -1,0 +1,194 @@
+"""L01 to L06: a whole detector, from images to scores, through a file, and with other backends."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from patchcore_conformance.drivers.pipeline import KEEP_ALL, accepts, fitted, images_of, loaded, scores, settings
+from patchcore_conformance.plain import plain
+from patchcore_conformance.registry import law
+from patchcore_conformance.saboteur import Saboteur
+from patchcore_conformance.violation import NotOffered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from patchcore_conformance.context import Context
+    from patchcore_conformance.drivers.driver import Array
+    from patchcore_conformance.drivers.pipeline import Scores
+    from patchcore_conformance.saboteur import Call
+
+# Networks in float32 add up in another order for another batch; this share of the largest score is forgiven.
+_CLOSE = 2e-3
+_BACKENDS = {
+    "extractor.name": ("numpy-cnn", "numba-cnn"),
+    "aggregator.name": ("local-mean", "torch-local-mean"),
+    "neighbors.name": ("numpy-exact", "numba-exact", "pruned-exact", "torch-exact", "faiss-flat"),
+    "sampler.name": ("numpy-greedy", "numba-greedy", "pruned-greedy", "torch-greedy"),
+}
+
+
+def _spoilt(name: str, change: Callable[[Array, np.random.Generator], Array]) -> Saboteur:
+    """Change both kinds of scores."""
+
+    def corrupt(call: Call, rng: np.random.Generator) -> Any:
+        if call.error is not None:
+            return None
+        image, patch = (plain(one).copy() for one in (call.output.image, call.output.patch))
+        return SimpleNamespace(image=change(image, rng), patch=change(patch, rng))
+
+    return Saboteur(name, "score", corrupt)
+
+
+_HIGHER = _spoilt("a tenth and a bit higher", lambda found, _: found * 1.1 + found.dtype.type(0.1))
+_ROLLED = _spoilt("the next image's scores", lambda found, _: np.roll(found, 1, axis=0))
+_NOISY = _spoilt("noise upon the scores", lambda found, rng: found + (1 + found.max()) * rng.random(found.shape))
+
+
+def _same(ctx: Context, one: Scores, two: Scores, message: str, share: float = _CLOSE) -> None:
+    """Hold scores of the same images to each other, within a share of the largest."""
+    ctx.require(one[1].shape == two[1].shape, f"{message}: patch grids {one[1].shape} and {two[1].shape}")
+    for left, right in zip(one, two, strict=True):
+        ctx.within(np.abs(left - right), share * max(one[1].max(), one[0].max()), message, one=left, two=right)
+
+
+@law(
+    "L01",
+    "pipeline",
+    statement="With every patch kept, a fit of many images scores as the nearest of fits of some of them.",
+    why="What is remembered of a photograph must not depend on which others were read beside it.",
+    seen="Batches that are normalised over their images; the last batch, being smaller, left out.",
+    mend="Keep the network in evaluation mode, and pass on every batch, the last one too.",
+    witnesses=3,
+    saboteurs=(_NOISY,),
+)
+def fits_do_not_depend_on_batches(ctx: Context) -> None:
+    """Fit 19 images, then 5, 13 and 1 of them; the least score of the three is the score of all."""
+    words = settings(ctx, KEEP_ALL)
+    good, asked = images_of(ctx, 19), [*images_of(ctx, 2, "new"), *images_of(ctx, 2, "odd", strange=True)]
+    together = scores(ctx, fitted(ctx, good, words), asked)
+    parts = [scores(ctx, fitted(ctx, good[a:b], words), asked) for a, b in ((0, 5), (5, 18), (18, 19))]
+    nearest = np.min([patch for _, patch in parts], axis=0)
+    told = "patch scores after a fit of 19 images are not the least of those after fits of parts of them"
+    ctx.within(np.abs(together[1] - nearest), _CLOSE * together[1].max(), told, together=together[1], parts=nearest)
+    for _, patch in parts:
+        ctx.witness(bool((patch > nearest + _CLOSE * nearest.max()).any()))
+
+
+@law(
+    "L02",
+    "pipeline",
+    statement="With every patch kept, the images that were fitted score 0.",
+    why="What was seen in training is not anomalous at all; if it is, fitting and scoring do not do the same.",
+    seen="Images prepared in one way for fitting and in another for scoring; rows changed after they were chosen.",
+    mend="Let fit and score share one way from image to embedding, and remember rows as they are.",
+    witnesses=1,
+    saboteurs=(_HIGHER,),
+)
+def what_was_fitted_scores_zero(ctx: Context) -> None:
+    """Score what was fitted, in another order and alone."""
+    good = images_of(ctx, 6)
+    detector = fitted(ctx, good, settings(ctx, KEEP_ALL))
+    largest = float(scores(ctx, detector, images_of(ctx, 2, "odd", strange=True))[1].max())
+    ctx.require(largest > 0, "an image that was never seen scores 0 too", images=good)
+    for asked in (good, good[::-1], good[2:3]):
+        for found in scores(ctx, detector, asked):
+            told = f"images that were fitted, every patch kept, do not score 0 (a strange one: {largest:.4g})"
+            ctx.within(np.abs(found), _CLOSE * largest, told, scores=found)
+    ctx.witness()
+
+
+@law(
+    "L03",
+    "pipeline",
+    statement="Remembering every patch never raises a patch's score above what fewer of them gave.",
+    why="A coreset stands for the whole: leaving rows out can only move the nearest one away.",
+    seen="Scores brought to 0..1 by what the bank's own distances are; means over more rows as the bank grows.",
+    mend="Answer plain distances; calibrate in a separate step that leaves raw scores alone.",
+    witnesses=1,
+    saboteurs=(_NOISY,),
+)
+def more_memory_never_raises_scores(ctx: Context) -> None:
+    """Compare a twentieth of the patches, a fifth, and all."""
+    good, asked = images_of(ctx, 6), [*images_of(ctx, 2, "new"), *images_of(ctx, 2, "odd", strange=True)]
+    some = [settings(ctx, word) for word in ("sampler.keep=0.05", "sampler.keep=0.2", KEEP_ALL)]
+    found = [scores(ctx, fitted(ctx, good, words), asked)[1] for words in some]
+    for fewer in found[:2]:
+        over = np.maximum(found[2] - fewer, 0)
+        told = "a patch scores higher with every patch remembered than with some of them"
+        ctx.within(over, _CLOSE * fewer.max(), told, fewer=fewer, all=found[2])
+        ctx.witness(bool((fewer > found[2] + _CLOSE * fewer.max()).any()))
+
+
+@law(
+    "L04",
+    "pipeline",
+    statement="A detector that was saved and loaded scores to the last bit as the one that was saved.",
+    why="The model that was tried out must be the model that runs at the line.",
+    seen="Settings that are not saved, and come back as defaults; rows saved in half precision, unsaid.",
+    mend="Save the settings that made the bank beside it, and read them all back; keep the dtype of the rows.",
+    witnesses=2,
+    saboteurs=(_NOISY,),
+)
+def files_keep_the_scores(ctx: Context) -> None:
+    """Save a detector of default settings, and one of other settings."""
+    good, asked = images_of(ctx, 5), [*images_of(ctx, 2, "new"), *images_of(ctx, 1, "odd", strange=True)]
+    others = [word for word in ("aggregator.patch_size=5", "scoring.reweight_neighbors=3") if accepts(ctx, word)]
+    for words in (settings(ctx), settings(ctx, *others)):
+        before = scores(ctx, fitted(ctx, good, words), asked)
+        after = scores(ctx, loaded(ctx, good, words), asked)
+        _same(ctx, before, after, f"a saved detector ({', '.join(words)}) scores otherwise once it is loaded", 0)
+        ctx.witness(bool(before[1].max() > 0))
+
+
+@law(
+    "L05",
+    "pipeline",
+    statement="An image's scores depend neither on the order nor on the other images that are scored with it.",
+    why="A photograph must not be judged by those that happened to be scored with it.",
+    seen="Scores normalised over the batch; scores sorted; the largest of a batch given to all.",
+    mend="Score each image on its own, and keep the order that images came in.",
+    witnesses=2,
+    saboteurs=(_NOISY, _ROLLED),
+)
+def images_are_judged_alone(ctx: Context) -> None:
+    """Score 19 images, then backwards, some of them, and one alone."""
+    detector = fitted(ctx, images_of(ctx, 5), settings(ctx))
+    asked = [*images_of(ctx, 14, "new"), *images_of(ctx, 5, "odd", strange=True)]
+    together = scores(ctx, detector, asked)
+    for order in (range(18, -1, -1), (16, 3, 3, 0), (18,), (5,)):
+        found = scores(ctx, detector, [asked[place] for place in order])
+        expected = (together[0][list(order)], together[1][list(order)])
+        _same(ctx, expected, found, f"images {list(order)} of 19 score otherwise by themselves")
+        ctx.witness()
+
+
+@law(
+    "L06",
+    "pipeline",
+    statement="A detector scores alike whichever backend its parts are of: within rounding of the plain ones.",
+    why="Swapping a part for a faster one is one word in a file; it must not be another detector.",
+    seen="Squared distances from one search and plain ones from another; another padding in the compiled network.",
+    mend="Hold each part to the laws of its own kind first; then see what stands between the parts.",
+    witnesses=1,
+    saboteurs=(_NOISY,),
+)
+def backends_agree(ctx: Context) -> None:
+    """Change one part at a time, for every backend that can be named here."""
+    good, asked = images_of(ctx, 5), [*images_of(ctx, 2, "new"), *images_of(ctx, 2, "odd", strange=True)]
+    for section, names in _BACKENDS.items():
+        known = [name for name in names if accepts(ctx, f"{section}={name}")]
+        if len(known) < 2:
+            continue
+        keep = "sampler.keep=0.25" if accepts(ctx, "sampler.keep=0.25") else None
+        words = settings(ctx, *([keep] if keep else []))
+        plain_one = scores(ctx, fitted(ctx, good, [*words, f"{section}={known[0]}"]), asked)
+        for name in known[1:]:
+            found = scores(ctx, fitted(ctx, good, [*words, f"{section}={name}"]), asked)
+            _same(ctx, plain_one, found, f"with {section}={name} images score otherwise than with {known[0]}")
+            ctx.witness()
+    if not ctx.witnesses:
+        raise NotOffered("this detector has no two backends that the kit knows by name")

@@ -1,0 +1,29 @@
+"""Plugins as sources: written to a folder of the process, which is on its path from then on and gone with it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="patchcore-conformance-")
+    sys.path.append(folder.name)
+    return folder
+
+
+def written(module: str, source: str, distribution: str = "", entry: str = "") -> str:
+    """Write a module, and what makes it an installed distribution where one is named; return its name."""
+    path = Path(_folder().name)
+    (path / f"{module}.py").write_text(source, encoding="utf-8")
+    if distribution and not (info := path / f"{distribution.replace('-', '_')}-1.0.dist-info").exists():
+        info.mkdir()
+        told = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\nProvides-Extra: fast\n"
+        (info / "METADATA").write_text(told, encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[patchcore_plugin]\n{entry or f'main = {module}'}\n", encoding="utf-8")
+    importlib.invalidate_caches()
+    return distribution or module

@@ -221,12 +221,11 @@ def _principal_axes(centred: npt.NDArray[np.float32], r: int) -> npt.NDArray[np.
         return _best_axes(centred, np.eye(width, dtype=np.float32), r)
     few = wanted <= rows < width
     spread = centred @ centred.T if few else centred.T @ centred
-    basis = np.random.default_rng(0).standard_normal((len(spread), wanted), dtype=np.float32)
+    wide = spread.astype(np.float64)  # keeps weak directions beside strong ones without making them orthogonal
+    basis = np.random.default_rng(0).standard_normal((len(wide), wanted))
     for _ in range(_STEPS):
-        basis = np.linalg.qr(spread @ basis)[0]
-    if few:
-        basis = np.linalg.qr(centred.T @ basis)[0]
-    return _best_axes(centred, basis, r)
+        basis = wide @ basis
+    return _best_axes(centred, np.linalg.qr(centred.T @ basis if few else basis)[0].astype(np.float32), r)
 
 
 def _best_axes(centred: npt.NDArray[np.float32], basis: npt.NDArray[np.float32], r: int) -> npt.NDArray[np.float32]:

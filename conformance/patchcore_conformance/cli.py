@@ -128,7 +128,9 @@ def selftest(
     with explained():
         from patchcore_conformance import selftest as kit
 
-        raise typer.Exit(kit.run(kinds=kinds or None).exit_code)
+        done = kit.run(kinds=kinds or None)
+        say(done.lines)
+        raise typer.Exit(done.exit_code)
 
 
 def main() -> None:

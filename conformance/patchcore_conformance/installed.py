@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from patchcore_conformance.claims import Claims
 from patchcore_conformance.subject import Subject
 from patchcore_conformance.violation import KitError, Missing
@@ -13,6 +15,8 @@ from patchcore_plugin.errors import PatchCoreError, WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LACKING: dict[str, str] = {}  # by part: which weights are not here, as far as it was tried in this process
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,24 @@ class Installed:
 
         Raises: Missing when its weights are not here; MissingLibraryError for a library; else whatever it raises.
         """
+        part = repr(self)
+        if part not in _LACKING:
+            _LACKING[part] = self._lacking()
+        if _LACKING[part]:
+            raise Missing(_LACKING[part])
+        return components.create(self.kind, self.name, **{**self.options, **options})
+
+    def _lacking(self) -> str:
+        """Use an extractor once, since weights are looked for when it first runs; other faults are left to the laws."""
         try:
-            return components.create(self.kind, self.name, **{**self.options, **options})
+            part = components.create(self.kind, self.name, **self.options)
+            if self.kind == "extractor":
+                part.extract(np.zeros((1, 3, 64, 64), dtype=np.float32))
         except WeightsError as missing:
-            raise Missing(str(missing)) from missing
+            return str(missing)
+        except Exception:  # noqa: BLE001 - a law will meet it too, and name it
+            return ""
+        return ""
 
 
 def installed_subject(

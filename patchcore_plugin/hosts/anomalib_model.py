@@ -78,7 +78,8 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
         visualizer: Visualizer | bool = True,
     ) -> None:
         # anomalib saves these very variables as they are when its own constructor runs.
-        layers, weights, scoring, calibration = plain(layers), plain(weights), plain(scoring), plain(calibration)
+        layers, weights, precision = plain(layers), plain(weights), plain(precision)
+        scoring, calibration = plain(scoring), plain(calibration)
         extractor, aggregator, sampler, neighbors = map(plain, (extractor, aggregator, sampler, neighbors))
         settings = settings_of(
             preset,
@@ -148,6 +149,7 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
         """Keep the embeddings of a batch; the loss is a constant, which Lightning wants to see."""
         del args, kwargs
         self.model(batch.image)
+        self.model.image_names.extend(getattr(batch, "image_path", None) or ())
         return torch.tensor(0.0, requires_grad=True, device=self.device)
 
     def validation_step(self, batch: Batch[Any], *args: Any, **kwargs: Any) -> STEP_OUTPUT:

@@ -58,6 +58,7 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
         self.tiler: Tiler | None = None  # anomalib's callback puts one here
         self.register_buffer("memory_bank", torch.empty(0, dtype=_DTYPES[settings.scoring.bank_dtype]))
         self.embedding_store: list[torch.Tensor] = []  # (n, D) each, of one batch
+        self.image_names: list[str] = []  # of all images that were embedded, where the host told them
         self.traceable: nn.Module | None = None  # stands in for all of this while it is exported
         self.weights_sha256 = weights_sha256
         if "sha256" not in settings.extractor.options and weights_sha256 is not None:
@@ -118,7 +119,9 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             cells = self._grid[0] * self._grid[1]
             images = sum(map(len, self.embedding_store)) // cells
             aside = _numbers_aside(images, self.settings.calibration) if put_aside else np.empty(0, dtype=np.int64)
-            patches = _drained(self.embedding_store, images, cells, aside)
+            names = self.image_names if len(self.image_names) == images else [""] * images
+            patches = _drained(self.embedding_store, _places(names, aside), cells)
+            self.image_names.clear()
             chosen: Any = patches[: images - len(aside)].reshape(-1, patches.shape[-1])
             rows, _ = self._parts_on(chosen.device).select(chosen, lambda *_: None)
             self.memory_bank = chosen[torch.from_numpy(rows).to(chosen.device)].to(self.memory_bank.dtype)
@@ -129,6 +132,7 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
     def forget(self) -> None:
         """Drop the bank and all embeddings, so that the next fit starts afresh."""
         self.embedding_store.clear()
+        self.image_names.clear()
         self.memory_bank = self.memory_bank.new_empty(0)
         self._grid, self._ready = (0, 0), None
 
@@ -202,14 +206,19 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
         return {**self.__dict__, "_ready": None, "embedding_store": []}
 
 
-def _drained(store: list[torch.Tensor], images: int, cells: int, aside: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Move the embeddings of all batches into one tensor (images, cells, D), those put aside behind the others.
+def _places(names: list[str], aside: np.ndarray[Any, Any]) -> torch.Tensor:
+    """Say where each image goes: by name, since hosts shuffle, and those put aside behind all others."""
+    ordered = np.argsort(np.array(names), kind="stable")
+    ordered = np.concatenate([np.delete(ordered, aside), ordered[aside]])
+    return torch.from_numpy(np.argsort(ordered))
+
+
+def _drained(store: list[torch.Tensor], places: torch.Tensor, cells: int) -> torch.Tensor:
+    """Move the embeddings of all batches into one tensor (images, cells, D), each image to its place.
 
     A batch is let go as soon as it is copied, so that they never are in memory twice.
     """
-    behind = np.isin(np.arange(images), aside)
-    places = torch.from_numpy(np.argsort(np.argsort(behind, kind="stable"), kind="stable"))
-    room = store[0].new_empty((images, cells, store[0].shape[1]))
+    room = store[0].new_empty((len(places), cells, store[0].shape[1]))
     for start, batch in _popped(store, cells):
         room[places[start : start + len(batch)].to(room.device)] = batch
     return room

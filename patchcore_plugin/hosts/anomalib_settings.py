@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from patchcore_plugin.components import option_names
@@ -17,7 +18,7 @@ _PRECISIONS = ("float32", "float16")
 
 
 def plain(value: Any) -> Any:
-    """Turn what hosts hand over (OmegaConf's containers, paths, tuples) into plain lists, dicts and text.
+    """Turn what hosts hand over (OmegaConf's containers, paths, tuples, enums) into plain lists, dicts and text.
 
     anomalib keeps the arguments in its checkpoints, which hold nothing else when they are read safely.
     """
@@ -25,6 +26,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(entry) for entry in value]
+    if isinstance(value, Enum):
+        return value.value
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
@@ -78,7 +81,7 @@ def section(value: Any, name: str) -> dict[str, Any]:
 
 def _given(stock: Mapping[str, Any], seed: int | None, below: Settings) -> dict[str, Any]:
     """List the settings that anomalib's arguments mean, those only that are given and that the parts have."""
-    precision = str(getattr(stock["precision"], "value", stock["precision"])).lower()
+    precision = str(stock["precision"]).lower()
     if precision not in _PRECISIONS:
         raise ConfigError(f"precision is {precision!r}, but one of {', '.join(_PRECISIONS)} is needed.")
     half = "float16" if precision == "float16" else None

@@ -59,8 +59,8 @@ class ShortRows:
         self.norms = np.empty(len(embeddings), dtype=np.float32)
         self.slack = np.empty(len(embeddings), dtype=np.float32)
         self.short: Any = None
-        self.at_once = self._rows_at_once(memory)
         self._array = _as_computed_with(embeddings, self.dtype)
+        self.at_once = self._rows_at_once(memory)
 
     def __enter__(self) -> ShortRows:
         return self
@@ -131,6 +131,8 @@ class ShortRows:
 
     def _rows_at_once(self, memory: int | None) -> int:
         """Rows that are read and looked at together; all of them where nothing is read."""
+        if memory is None and self._array is not None:
+            return len(self.embeddings)
         bytes_at_once = _BLOCK_BYTES if memory is None else min(_BLOCK_BYTES, memory // 16)
         return max(64, bytes_at_once // (4 * (self.embeddings.shape[1] + self.law.width)))
 

@@ -286,6 +286,26 @@ def test_patchcore_says_so_when_the_installation_does_not_know_the_kit(monkeypat
     assert (done.exit_code, "Install no-such-distribution again" in done.stderr) == (1, True)
 
 
+def test_an_extractor_whose_weights_are_looked_for_when_it_runs_is_a_matter_of_the_machine_too(monkeypatch):
+    class Weightless:
+        def extract(self, pixels):
+            raise WeightsError("no package carries them")
+
+    monkeypatch.setattr(components, "create", lambda kind, name, **options: Weightless())
+    monkeypatch.setattr(installed, "_LACKING", {})
+    with pytest.raises(Missing, match="no package carries them"):
+        installed.Installed("extractor", "weightless")()
+
+
+def test_the_self_test_says_what_is_off_and_ends_with_3(monkeypatch):
+    from patchcore_conformance import selftest
+
+    for complaints, code in (((), 0), (("N01 catches nothing",), 3)):
+        monkeypatch.setattr(selftest, "run", lambda kinds, off=complaints: selftest.Outcome("in one line", off))
+        done = conform("selftest", "--kind", "neighbors")
+        assert (done.exit_code, lines(done)) == (code, [*complaints, "in one line"])
+
+
 def test_every_built_in_part_claims_what_its_kind_knows():
     from patchcore_plugin.built_in_claims import CLAIMS
 

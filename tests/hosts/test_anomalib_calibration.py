@@ -43,12 +43,21 @@ def judged(judge, scores):
 
 
 def values(judge):
-    return [judge.image_threshold, judge.pixel_threshold, judge.image_min, judge.image_max, judge.pixel_min, judge.pixel_max]
+    return [
+        judge.image_threshold,
+        judge.pixel_threshold,
+        judge.image_min,
+        judge.image_max,
+        judge.pixel_min,
+        judge.pixel_max,
+    ]
 
 
 def test_without_validation_data_images_are_put_aside(pictures, tmp_path):
     found = model()
-    engine(tmp_path).fit(found, datamodule=folder(pictures, val_split_mode="none", test_split_mode="none"))
+    data = folder(pictures, val_split_mode="none", test_split_mode="none")
+    data.setup()
+    engine(tmp_path).fit(found, train_dataloaders=data.train_dataloader())
     assert torch.isfinite(torch.stack(values(found.post_processor))).all()
     assert found.post_processor._image_from_good
     patches = 9 * (96 // 8) ** 2  # one of ten images was put aside

@@ -110,31 +110,27 @@ def test_resuming_a_finished_fit_changes_nothing(fitted, tmp_path):
 
 
 def test_fitting_again_forgets_the_first_fit(pictures, tmp_path):
-    found, few = model(), folder(pictures, normal_dir="bad", abnormal_dir=None)
-    engine(tmp_path / "a").fit(found, datamodule=few)
+    found = model()
+    found.train()
+    found.model(noise(4))
+    found.on_train_epoch_end()
+    assert found._is_fitted
     engine(tmp_path / "b").fit(found, datamodule=folder(pictures))
     fresh = model()
     engine(tmp_path / "c").fit(fresh, datamodule=folder(pictures))
-    assert torch.equal(found.model.memory_bank, fresh.model.memory_bank)
     for name, value in state_of(fresh).items():
-        assert torch.equal(state_of(found)[name], value), name
+        torch.testing.assert_close(state_of(found)[name], value, rtol=1e-4, atol=1e-4)
 
 
-def test_a_seed_makes_the_bank_whatever_was_drawn_before(pictures, tmp_path):
+def test_the_seed_alone_decides_however_the_host_shuffles(pictures, tmp_path):
     banks = []
-    for seed, root in ((3, "a"), (3, "b"), (4, "c")):
-        torch.manual_seed(len(banks))
-        found = model(seed=seed, sampler="random")
-        data = folder(pictures)
-        data.setup()
-        found.train()
-        with torch.no_grad():
-            for item in data.train_data:
-                found.model(found.pre_processor(item.image[None]))
-        found.fit()
+    for drawn, seed in enumerate((3, 3, 4)):
+        torch.manual_seed(drawn)  # decides in which order anomalib hands over the images
+        found = model(seed=seed)
+        engine(tmp_path / str(drawn)).fit(found, datamodule=folder(pictures))
         banks.append(found.model.memory_bank)
-    assert torch.equal(banks[0], banks[1])
-    assert not torch.equal(banks[0], banks[2])
+    torch.testing.assert_close(banks[0], banks[1], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(banks[0], banks[2], rtol=1e-2)
 
 
 def test_images_are_tiled_where_anomalib_is_told_to(pictures, tmp_path):
@@ -177,4 +173,4 @@ def test_a_barebones_engine_gives_the_same_bank(fitted, pictures, tmp_path):
     found, _, _ = fitted
     bare = model()
     Engine(default_root_dir=tmp_path, accelerator="cpu", barebones=True).fit(bare, datamodule=folder(pictures))
-    assert torch.equal(bare.model.memory_bank, found.model.memory_bank)
+    torch.testing.assert_close(bare.model.memory_bank, found.model.memory_bank, rtol=1e-4, atol=1e-4)

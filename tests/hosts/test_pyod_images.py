@@ -116,7 +116,8 @@ def test_labels_given_by_mistake_change_nothing(fitted):
 
 def test_random_states_choose_other_rows_and_are_repeatable():
     def rows(state):
-        return PatchCoreOD(image_size=SIZE, sampler="random", random_state=state).fit(GOOD[:4]).detector_.bank.origins
+        parameters = {"image_size": SIZE, "sampler": "random", "coreset_ratio": 0.1}
+        return PatchCoreOD(**parameters, random_state=state).fit(GOOD[:4]).detector_.bank.origins
 
     np.testing.assert_array_equal(rows(3), rows(3))
     assert (rows(3) != rows(4)).any()

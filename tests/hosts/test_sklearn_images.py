@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from host_rows import SIZE, pixels
 from joblib import Parallel, delayed
@@ -111,10 +112,9 @@ def test_samples_may_come_in_any_form_that_holds_one_image_each(form, fitted):
 
 
 def test_a_column_of_a_data_frame_and_a_folder_are_samples_too(fitted, tmp_path):
-    pandas = pytest.importorskip("pandas")
     for path in DEFECTIVE:
         (tmp_path / path.name).symlink_to(path)
-    table = pandas.DataFrame({"path": [str(path) for path in DEFECTIVE]})
+    table = pd.DataFrame({"path": [str(path) for path in DEFECTIVE]})
     expected = fitted.decision_function(DEFECTIVE)
     for form in (table[["path"]], table["path"], tmp_path, str(tmp_path)):
         np.testing.assert_array_equal(fitted.decision_function(form), expected)
@@ -145,7 +145,7 @@ def test_an_image_does_not_depend_on_the_others_it_is_scored_with(fitted):
 
 def test_a_fitted_detector_can_be_pickled_and_a_clone_is_not_fitted(fitted):
     expected = fitted.decision_function(DEFECTIVE)
-    again = pickle.loads(pickle.dumps(fitted))
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301  # its own
     np.testing.assert_array_equal(again.decision_function(DEFECTIVE), expected)
     unfitted = clone(fitted)
     assert unfitted.get_params() == fitted.get_params()

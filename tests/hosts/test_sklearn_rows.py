@@ -31,7 +31,7 @@ from patchcore_plugin.errors import (
 from patchcore_plugin.hosts.sklearn_estimator import MemoryBankDetector
 
 COMBINATIONS = [("pruned-greedy", search) for search in EXACT] + [(one, "pruned-exact") for one in SAMPLERS[1:]]
-NOT_CHECKED = "SCIPY_ARRAY_API is not set"
+LEFT_OUT = ("check_array_api_input", "SCIPY_ARRAY_API is not set")  # run with that variable set, below
 
 
 def check_of(check):
@@ -42,10 +42,12 @@ def check_of(check):
     [MemoryBankDetector(sampler=sampler, neighbors=search) for sampler, search in COMBINATIONS], xfail_strict=True
 )
 def test_the_hosts_checks_pass_without_expected_failures(estimator, check):
+    left_out = None
     try:
         check(estimator)
-    except SkipTest as reason:  # run with that variable set, below
-        assert (check_of(check), NOT_CHECKED in str(reason)) == ("check_array_api_input", True)
+    except SkipTest as reason:
+        left_out = check_of(check), str(reason).partition(":")[0]
+    assert left_out in (None, LEFT_OUT)
 
 
 def test_no_check_is_left_out_where_the_host_allows_all():
@@ -56,7 +58,9 @@ def test_no_check_is_left_out_where_the_host_allows_all():
         "print(len(done), {one['status'] for one in done})"
     )
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
-    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True
+    )
     count, statuses = ran.stdout.split(maxsplit=1)
     assert statuses.strip() == "{'passed'}", ran.stderr
     assert int(count) >= 45
@@ -155,7 +159,8 @@ def test_an_index_stays_behind_when_a_detector_is_pickled(patches):
     state = pickle.dumps(detector)
     assert b"TorchExactIndex" not in state
     assert b"TorchExact" in state
-    np.testing.assert_array_equal(pickle.loads(state).decision_function(patches.all), expected)
+    again = pickle.loads(state)  # noqa: S301  # its own
+    np.testing.assert_array_equal(again.decision_function(patches.all), expected)
 
 
 def test_a_pipeline_and_a_grid_search_choose_parts_by_name(patches):

@@ -76,7 +76,7 @@ class NotOneMinus(Reweighted):
         return 1 - super().weight(star, support) if len(support) > 1 else 1.0
 
 
-@broken("scores", "a constant under the root", caught_by=("A03",))
+@broken("scores", "a constant under the root", caught_by=("A03",), arith="E0")
 class Floor(Reweighted):
     def distances(self, points: Any, bank: Any) -> Any:
         return np.sqrt(np.square(points[:, None, :] - bank[None, :, :]).sum(axis=2) + 1e-6)

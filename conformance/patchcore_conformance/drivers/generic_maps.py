@@ -32,7 +32,8 @@ class _Maps(Driver):
 
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
         eighths = self.ctx.rng("dtypes").integers(0, 65, (2, 5, 7)) / np.float32(8)
-        found = [(Case("scores in eighths", (eighths.astype(np.float32),)), ("float32", "float16", "float64"))]
+        small = Case("scores in eighths", (eighths.astype(np.float32),))
+        found: list[tuple[Case, tuple[str, ...]]] = [(small, ("float32", "float16", "float64"))]
         if self.ctx.claims.dtype not in _HALF:
             wide = Case("scores whose sum float16 cannot hold", (np.full((1, 6, 5), 30000, np.float32),))
             found.append((wide, ("float32", "float16", "float64")))

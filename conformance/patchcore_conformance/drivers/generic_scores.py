@@ -37,7 +37,9 @@ class _Scores(Driver):
             images, bank = (rng.integers(-most, most + 1, shape) for shape in ((2, 5, 6), (26, 6)))
             return self._case(name, images, bank, 4)
 
-        found = [(numbers("small whole numbers", 3), ("float32", "float16", "float64"))]
+        found: list[tuple[Case, tuple[str, ...]]] = [
+            (numbers("small whole numbers", 3), ("float32", "float16", "float64"))
+        ]
         if self.ctx.claims.dtype not in _HALF:
             wide = numbers("numbers whose squares float16 cannot hold", 300)
             digits = numbers("numbers of 13 bits", 8191)
@@ -71,12 +73,12 @@ class _Scores(Driver):
         return lambda: (part.image_scores(*case.arrays, neighbors=case.k),)
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:  # noqa: ARG002 - the case says it all
-        well_formed(self.ctx, answer[0], Question(*case.arrays, case.k))
+        well_formed(self.ctx, answer[0], _asked(case))
         require_float(self, plain(answer[0]), "the answer", evidence(case))
 
     def require_agree(self, case: Case, one: Bits, two: Bits, message: str) -> None:
         require_alike(self.ctx, case, one, two, message)
-        allowed = truth(self.ctx, Question(*(np.asarray(array) for array in case.arrays), case.k))
+        allowed = truth(self.ctx, _asked(case))
         for answer in (one, two):
             for score, choices in zip(answer[0].astype(np.float64), allowed, strict=True):
                 error, slack = choices.excess(float(score))
@@ -87,6 +89,11 @@ class _Scores(Driver):
             images, bank = np.rint(images), np.rint(bank)
         held = of_rows(self.ctx, images, bank, neighbors)
         return Case(name, (held.embeddings.copy(), held.bank), k=neighbors)
+
+
+def _asked(case: Case) -> Question:
+    images, bank = case.arrays
+    return Question(images, bank, case.k)
 
 
 DRIVER = _Scores

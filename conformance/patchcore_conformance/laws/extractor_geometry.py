@@ -41,15 +41,15 @@ def _flipped(array: Array, _: np.random.Generator) -> Any:
 def places_are_kept(ctx: Context) -> None:
     """Change the image in each of its quarters; shift it along each axis where that is claimed to shift the maps."""
     part, rng = ctx.make(), ctx.rng()
-    image = pixels(rng, 1, 64, 128)
+    image = pixels(rng, 1, 128, 256)  # on half of this, one cell of a deep network's coarse map decides by chance
     before = maps_of(ctx, part, image)
-    for top, left in ((0, 16), (0, 80), (32, 16), (32, 80)):
+    for top, left in ((0, 32), (0, 160), (64, 32), (64, 160)):
         other = image.copy()
-        other[..., top : top + 32, left : left + 32] = pixels(rng, 1, 32, 32)
+        other[..., top : top + 64, left : left + 64] = pixels(rng, 1, 64, 64)
         for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
             where = _middle_of_change(one, two)
-            right = (where[0] < 0.5) == (top < 16) and (where[1] < 0.5) == (left < 48)
-            told = f"rows {top}..{top + 31}, columns {left}..{left + 31} of 64 x 128 changed"
+            right = (where[0] < 0.5) == (top < 32) and (where[1] < 0.5) == (left < 96)
+            told = f"rows {top}..{top + 63}, columns {left}..{left + 63} of 128 x 256 changed"
             needed = (
                 f"{told}, but map {place} changed around {where[0]:.2f} of its height and {where[1]:.2f} of its width"
             )

@@ -1,0 +1,83 @@
+"""docs/conformance.md is true: its example passes, the fault it shows is found in its words, its code runs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import patchcore_conformance as conformance
+from patchcore_conformance.claims import KINDS, LEVELS, choices
+from patchcore_conformance.expected import Expectations
+from patchcore_conformance.telling import result_in_words
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "conformance.md").read_text(encoding="utf-8")
+EXAMPLE = (DOCS / "examples" / "patchcore-even-spread" / "patchcore_even_spread.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def judged(tmp_path, monkeypatch):
+    """Judge a source of the example, imported from a folder of its own."""
+
+    def judge(source):
+        (tmp_path / "even_spread_told.py").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "even_spread_told", raising=False)
+        found = import_module("even_spread_told")
+        return conformance.run("sampler", found.EvenSpread, {"level": "subset"})
+
+    yield judge
+    sys.modules.pop("even_spread_told", None)
+
+
+def test_the_example_is_conformant(judged):
+    report = judged(EXAMPLE)
+    counts = {verdict.value: count for verdict, count in report.counts().items()}
+    assert report.conformant
+    assert f"laws:  {counts['NOT_CLAIMED']} NOT_CLAIMED, {counts['PASS']} PASS" in PAGE
+
+
+def test_the_fault_is_found_in_the_words_of_the_page(judged):
+    right, wrong = "max(1, round(self.keep", "max(1, int(self.keep"
+    assert right in EXAMPLE
+    assert wrong in PAGE
+    report = judged(EXAMPLE.replace(right, wrong))
+    for line in result_in_words(report["S01"], report.law("S01")):
+        assert line in PAGE
+
+
+def test_every_level_and_claim_is_named():
+    for name in choices():
+        assert name in {"spec", "level"} or f"`{name}`" in PAGE, name
+    for kind in KINDS:
+        assert f"`{kind}`" in PAGE
+        assert all(f"`{level}`" in PAGE for level in LEVELS[kind])
+
+
+def test_the_file_of_known_failures_can_be_read(tmp_path):
+    (text,) = re.findall(r"```toml title=\"expect.toml\"\n(.*?)```", PAGE, flags=re.DOTALL)
+    path = tmp_path / "expect.toml"
+    path.write_text(text)
+    assert Expectations.of(path).ids == {"X06"}
+
+
+@pytest.mark.parametrize("place", range(2))
+def test_the_python_of_the_page_compiles(place):
+    blocks = [
+        text for text in re.findall(r"```python[^\n]*\n(.*?)```", PAGE, flags=re.DOTALL) if "conformance." in text
+    ]
+    compile([text for text in blocks if "conformance." in text][place], "conformance.md", "exec")
+
+
+def test_the_table_of_built_in_parts_is_complete():
+    from patchcore_conformance.installed import installed_parts
+
+    (table,) = re.findall(r"<!-- printed by make conformance -->\n```text\n(.*?)```", PAGE, flags=re.DOTALL)
+    rows = [line.split() for line in table.splitlines()]
+    assert [(row[0], row[1]) for row in rows[:-1]] == installed_parts()
+    assert {row[2] for row in rows[:-1]} == {"conformant"}
+    assert f"{len(rows) - 1} conformant, 0 not, 0 undecided" in table

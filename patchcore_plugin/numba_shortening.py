@@ -49,7 +49,8 @@ class Shortener:
         """
         if rows.dtype not in (np.float32, np.float64):
             short[: len(rows)] = self.law.shorten(rows)
-            return np.einsum("ij,ij->i", short[: len(rows)], short[: len(rows)])
+            norms: npt.NDArray[np.float32] = np.square(short[: len(rows)]).sum(axis=1, dtype=np.float32)
+            return norms
         ready = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("=")).view()
         ready.flags.writeable = False  # one compiled version serves writable and read-only rows
         return self._fill_ready(ready, short)

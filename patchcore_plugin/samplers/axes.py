@@ -10,8 +10,7 @@ from patchcore_plugin.lower_bound import LowerBound, fit_lower_bound, without_tu
 from patchcore_reference.checks import require_finite
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from patchcore_plugin.arrays import Embeddings
     from patchcore_plugin.samplers.stored_rows import Stored
 
 _SAMPLE = (256, 1024)  # rows that the axes are fitted on, at least and at most
@@ -46,7 +45,7 @@ def fit_axes(embeddings: Stored, width: int, most: int, roomy: bool) -> LowerBou
     return without_turning(bound) if roomy and most >= _MANY_CENTRES else fit_lower_bound(sample, 1)
 
 
-def _two_samples(embeddings: Stored) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+def _two_samples(embeddings: Stored) -> tuple[Embeddings, Embeddings]:
     """Rows drawn at random; which ones has no influence on what is chosen."""
     total = len(embeddings)
     random = np.random.default_rng(0)

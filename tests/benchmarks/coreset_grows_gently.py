@@ -24,8 +24,8 @@ from certificates import FLOAT32, require_farthest_first
 DOUBLE, WIDER, RANDOM = 2.1, 5.0, 1.3
 CLAIM = (
     f"pruned-greedy takes at most {DOUBLE} x the time when all rows or the rows to keep double, and at most\n"
-    f"{WIDER:.0f} x from D = 152 to 1,312, which is 8.6 x the values; on random numbers, where short vectors prove nothing, at most\n"
-    f"{RANDOM} x that of the faster of two plain ways: differences in compiled loops, and matrix products in blocks"
+    f"{WIDER:.0f} x from D = 152 to 1,312, which is 8.6 x the values; on random numbers, where short vectors prove\n"
+    f"nothing, at most {RANDOM} x the faster of two plain ways: differences in compiled loops, and products in blocks"
 )
 KEPT = 8_000  # rows to keep, before they double
 CHECKED = 3_000  # rows on which each answer is proven farthest-first

@@ -2,7 +2,7 @@
 
 EfficientNet-Lite 0, 1 and 2, blocks 2 to 5 of each, images of 224 x 224 pixels, means of 3 x 3 cells, all on the
 28 x 28 grid; computed once, then read from a temporary file. By default the photographs are the solar cells of
-elpv-dataset, which anybody can install; ``--images FOLDER`` takes any others.
+elpv-dataset, which anybody can install; ``--images FOLDER`` takes any others, ``--images 'FOLDER/*.jpg'`` only some.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,12 +47,13 @@ def features_of(arguments, count=IMAGE_COUNT, networks=NETWORKS, layers=LAYERS):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=Path, help="folder of photographs instead of elpv's solar cells")
+    told = "folder of photographs instead of elpv's solar cells; 'FOLDER/*.jpg' leaves out others, such as masks beside"
+    parser.add_argument("--images", type=Path, help=told)
 
 
 def chosen_images(folder: Path | None, count: int) -> list[Path]:
     """``count`` images spread evenly over a folder, or the first good solar cells; repeated if there are too few."""
-    images = list(find_images(folder)) if folder else _good_cells()
+    images = _images_in(folder) if folder else _good_cells()
     places = np.arange(count) * len(images) // count if folder else np.arange(count) % len(images)
     return [images[place] for place in places]
 
@@ -71,7 +73,8 @@ def joined_features(
 
 
 def describe(embeddings: np.ndarray, folder: Path | None) -> str:
-    where = "photographs of " + (folder.name if folder else "elpv-dataset (good monocrystalline cells)")
+    told = "/".join(folder.parts[-2:]) if folder else "elpv-dataset (good monocrystalline cells)"
+    where = f"photographs of {told}"
     return f"N = {len(embeddings):,} embeddings, D = {embeddings.shape[1]:,}, from {where}"
 
 
@@ -83,6 +86,13 @@ def _embed(pixels, extractors):
 def _fingerprint(images, networks, layers) -> str:
     listed = [*networks, *layers, *(f"{image.resolve()} {image.stat().st_size}" for image in images)]
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()[:16]
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """All images of a folder and those below it, or only those whose names fit a pattern at the end."""
+    pattern = folder.name if "*" in folder.name else "*"
+    found = find_images(folder.parent if "*" in folder.name else folder)
+    return [image for image in found if fnmatch(image.name, pattern)]
 
 
 def _good_cells() -> list[Path]:

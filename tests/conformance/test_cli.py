@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from patchcore_conformance import installed
 from patchcore_conformance.cli import app
+from patchcore_conformance.violation import Missing
 from patchcore_plugin import components
 from patchcore_plugin.errors import WeightsError
 from patchcore_plugin.hookspecs import Component

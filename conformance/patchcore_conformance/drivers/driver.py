@@ -77,6 +77,10 @@ class Driver:
         """Give a part what it prepares once, and return how to ask it."""
         raise NotImplementedError
 
+    def questions(self, part: Any, cases: list[Case]) -> list[tuple[Case, Callable[[], tuple[Any, ...]]]]:
+        """Return questions that one part is ready for all at once, each with the way to ask it."""
+        return [(case, self.ready(part, case)) for case in cases]
+
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:
         """Hold an answer to types, shapes and ranges."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +79,16 @@ class _Neighbors(Driver):
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         index = part.build(case.arrays[0])
         return lambda: self._asked(index, case)
+
+    def questions(self, part: Any, cases: list[Case]) -> list[tuple[Case, Callable[[], tuple[Any, ...]]]]:
+        """Ask each index in several ways: what two calls share, they share in the index."""
+        found: list[tuple[Case, Callable[[], tuple[Any, ...]]]] = []
+        for case in cases:
+            (bank, queries), index = case.arrays, part.build(case.arrays[0])
+            fewer = replace(case, arrays=(bank, queries[1:3].copy()), k=1)
+            for one in (case, case.of([bank, queries[::-1].copy()]), *([fewer] if len(queries) > 1 else [])):
+                found.append((one, partial(self._asked, index, one)))
+        return found
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:
         self._require_form(case, answer, case.k)

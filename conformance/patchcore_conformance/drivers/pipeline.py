@@ -116,4 +116,7 @@ def scores(ctx: Context, detector: Any, images: Images) -> Scores:
     ctx.require(good, told, images=images)
     finite = np.isfinite(image).all() and np.isfinite(patch).all()
     ctx.require(finite, "scores hold NaN or infinity", images=images)
+    largest = patch.astype(np.float64).max(axis=(1, 2))
+    told = "an image scores higher than its largest patch score, which its own is at most (Eq. 7)"
+    ctx.within(np.maximum(image - largest, 0), 1e-5 * largest, told, image=image, largest=largest)
     return image.astype(np.float64), patch.astype(np.float64)

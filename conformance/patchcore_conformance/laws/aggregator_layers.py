@@ -87,28 +87,30 @@ def layers_meet_on_the_finest_grid(ctx: Context) -> None:
     for factor in (2, 4):
         for axis in (2, 3):
             coarse = (20, 24) if factor == 2 else (16, 18)
-            _require_ramp(ctx, part, coarse, factor, axis)
+            _require_ramp(ctx, part, coarse, (factor * coarse[0], factor * coarse[1]), axis)
             ctx.witness()
+    for axis in (2, 3):  # 248 x 384 pixels at strides of 8 and 16: the axes do not grow alike
+        _require_ramp(ctx, part, (16, 24), (31, 48), axis)
     maps = (np.zeros((1, 2, 31, 33), np.float32), np.full((1, 3, 16, 17), 7, np.float32))
     found = grid_of(ctx, part, maps)
     middle = found[:, 13:18, 14:19, 2:]
     require_equal_grids(ctx, middle, np.full_like(middle, 7), "a coarse constant of 7 does not stay 7", maps)
 
 
-def _require_ramp(ctx: Context, part: Any, coarse: tuple[int, int], factor: int, axis: int) -> None:
+def _require_ramp(ctx: Context, part: Any, coarse: tuple[int, int], finest: tuple[int, int], axis: int) -> None:
     line = np.arange(coarse[axis - 2], dtype=np.float32)
     ramp = np.broadcast_to(line[:, None] if axis == 2 else line, (1, 2, *coarse)).astype(np.float32)
-    fine = np.zeros((1, 3, coarse[0] * factor, coarse[1] * factor), np.float32)
+    fine = np.zeros((1, 3, *finest), np.float32)
     maps = (fine, ramp)
     found = grid_of(ctx, part, maps)
     needs_channels(found, maps)
-    margin = 6 * factor  # the window of a default size, and the resizing
+    margin = 6 * round(finest[0] / coarse[0])  # the window of a default size, and the resizing
     inner = found[0, margin:-margin, margin:-margin, 3:]
     expected = _ramp(coarse[axis - 2], fine.shape[axis])[margin:-margin]
     wide = np.broadcast_to(expected[:, None, None] if axis == 2 else expected[:, None], inner.shape)
     if not (takes_size(ctx) or ctx.claims.linear):  # a maximum moves a ramp up, and keeps it a ramp
         wide = wide + np.median(inner - wide)
-    told = f"a ramp along axis {axis} of a map {factor} times coarser is no ramp in its place on the finest grid"
+    told = f"a ramp along axis {axis} of a map {coarse} is no ramp in its place on the finest grid {finest}"
     require_equal_grids(ctx, inner, wide, told, maps)
 
 

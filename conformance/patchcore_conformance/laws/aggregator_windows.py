@@ -249,6 +249,10 @@ def _coarse_layer_stays_near(ctx: Context) -> None:
     part = ctx.make(patch_size=3) if takes_size(ctx) else ctx.make()
     fine, coarse = rng.standard_normal((2, 2, 28, 32)), rng.standard_normal((2, 2, 14, 16))
     maps = (fine.astype(np.float32), coarse.astype(np.float32))
+    if takes_size(ctx):
+        small, large = (touched(ctx, ctx.make(patch_size=size), maps, 1, (6, 8)).sum() for size in (1, 5))
+        told = f"a cell of the second layer reaches {small} cells in a window of 1, and {large} in one of 5"
+        ctx.require(large > small, told, map_1=maps[1])
     reached = touched(ctx, part, maps, 1, (6, 8))
     rows, columns = np.flatnonzero(reached.any(axis=1)), np.flatnonzero(reached.any(axis=0))
     ctx.require(rows.size > 0, "a cell of the second layer changes nothing", map_1=maps[1])

@@ -139,10 +139,27 @@ def reach_is_as_claimed(ctx: Context) -> None:
             told = f"rows {top}..{top + 31}, columns {left}..{left + 31} of 64 x 96 changed, but map {place} did not"
             ctx.require(not np.array_equal(one, two), told, image=image, changed=other)
         ctx.witness()
+    _require_edges(ctx, part, image, before)
     if _covariant(ctx):
         _require_local(ctx, part, _reach(ctx, part))
         if ctx.claims.receptive_field is not None:
             _require_claimed(ctx, part, ctx.claims.receptive_field)
+
+
+def _require_edges(ctx: Context, part: Any, image: Array, before: list[Array]) -> None:
+    """Change a strip along each edge; deep maps may lose what no stride of theirs reaches, so that one map is enough."""
+    rows, columns = image.shape[2:]
+    for name, strip in (
+        ("first rows", np.s_[..., :8, :]),
+        ("last rows", np.s_[..., rows - 8 :, :]),
+        ("first columns", np.s_[..., :8]),
+        ("last columns", np.s_[..., columns - 8 :]),
+    ):
+        other = image.copy()
+        other[strip] *= -1
+        found = maps_of(ctx, part, other)
+        same = all(np.array_equal(one, two) for one, two in zip(before, found, strict=True))
+        ctx.require(not same, f"the 8 {name} of 64 x 96 changed, but no map did", image=image, changed=other)
 
 
 def _require_local(ctx: Context, part: Any, reach: int) -> None:

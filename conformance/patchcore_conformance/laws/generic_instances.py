@@ -179,18 +179,18 @@ def threads_do_not_meet(ctx: Context) -> None:
     driver = driver_of(ctx)
     first, *others = driver.cases()
     cases = [first, *(one for one in others if one.options == first.options)]
-    expected = [driver.bits(driver.make(case), case) for case in cases]
     part = driver.make(first)
-    asks = [driver.ready(part, case) for case in cases]
+    asked = driver.questions(part, cases)
+    expected = [driver.bits(driver.make(case), case) for case, _ in asked]
     start, pause = Barrier(4), sys.getswitchinterval()
 
     def work(thread: int) -> list[tuple[int, Any]]:
         start.wait()
-        turns = [(thread + turn) % len(cases) for turn in range(6)]
+        turns = [(thread + turn) % len(asked) for turn in range(6)]
         with many_turns(thread):
-            found = [(turn, copied(asks[turn]())) for turn in turns]
+            found = [(turn, copied(asked[turn][1]())) for turn in turns]
         with many_turns(thread):
-            return found + [(turn, driver.bits(part, cases[turn])) for turn in turns]
+            return found + [(turn, driver.bits(part, asked[turn][0])) for turn in turns]
 
     try:
         sys.setswitchinterval(1e-5)
@@ -199,5 +199,5 @@ def threads_do_not_meet(ctx: Context) -> None:
     finally:
         sys.setswitchinterval(pause)
     for turn, found in answers:
-        driver.require_same(cases[turn], expected[turn], found, "a call beside others was answered otherwise")
+        driver.require_same(asked[turn][0], expected[turn], found, "a call beside others was answered otherwise")
         ctx.witness()

@@ -64,10 +64,21 @@ def test_the_licence_ships(wheel):
 def test_the_command_is_declared_and_no_heavy_library_is_required(wheel):
     (entry_points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     assert b"patchcore = patchcore_plugin.cli:main" in wheel.read(entry_points)
+    assert b"patchcore-conformance = patchcore_conformance.cli:main" in wheel.read(entry_points)
     (metadata,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     facts = Parser().parsestr(wheel.read(metadata).decode())
     always = [line for line in facts.get_all("Requires-Dist") if "extra ==" not in line]
     assert not [line for line in always if line.startswith(("torch", "timm", "faiss", "scikit", "anomalib", "ray"))]
-    assert {"demo", "eval", "torch", "faiss", "timm", "anomalib", "pyod", "sklearn", "test", "docs"} <= set(
-        facts.get_all("Provides-Extra")
-    )
+    assert {
+        "conformance",
+        "demo",
+        "eval",
+        "torch",
+        "faiss",
+        "timm",
+        "anomalib",
+        "pyod",
+        "sklearn",
+        "test",
+        "docs",
+    } <= set(facts.get_all("Provides-Extra"))

@@ -53,7 +53,9 @@ def assert_same(found, wanted):
     np.testing.assert_array_equal(found.radii, wanted.radii)
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family is not identical], ids=lambda family: family.__name__)
+@pytest.mark.parametrize(
+    "family", [family for family in FAMILIES if family is not identical], ids=lambda one: one.__name__
+)
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_the_way_does_not_decide(monkeypatch, family, kind):
     rows = rows_of(family, 900, 75).astype(kind)

@@ -112,3 +112,22 @@ class ShortSums(LocalMean):
 class ValidAfterAll(LocalMean):
     def counts(self, grid: tuple[int, ...]) -> Any:
         return self.windows(np.ones((1, 1, *grid))).sum(axis=(-2, -1))
+
+
+@broken("aggregator", "one factor for both axes", caught_by=("G09",), **_MEAN)
+class OneFactor(LocalMean):
+    def resized(self, layer: Any, grid: tuple[int, ...]) -> Any:
+        self.__dict__["factor"] = layer.shape[2] / grid[0]
+        return super().resized(layer, grid)
+
+    def places(self, length: int, size: int) -> Any:  # noqa: ARG002
+        return (np.arange(size) + 0.5) * self.__dict__["factor"] - 0.5
+
+
+@broken("aggregator", "only the finest layer averaged", caught_by=("G12",), **_MEAN)
+class FinestOnly(LocalMean):
+    def aggregate(self, maps: Any) -> Any:
+        layers = [self.read(layer) for layer in self.checked([np.asarray(layer) for layer in maps])]
+        grid = layers[0].shape[2:]
+        rest = [self.resized(layer, grid) for layer in layers[1:]]
+        return self.answer(self.joined([self.pooled(layers[0]), *rest]))

@@ -194,3 +194,22 @@ class Stretched(Exact):
     def require_fitting(self, queries: Any, bank: Any, k: Any) -> None:
         if queries.shape[1] != 1:
             super().require_fitting(queries, bank, k)
+
+
+class _LastQueries(Index):
+    """An index on which the queries of a call lie until the next call."""
+
+    def query(self, queries: Any, k: int = 1) -> Any:
+        search: Any = self.search
+        asked = search.read(search.checked(np.asarray(queries), "queries"))
+        search.require_fitting(asked, self.bank, k)
+        object.__setattr__(self, "found", search.find(asked, self.bank, k))
+        return search.answer(*self.__dict__["found"])
+
+
+@broken("neighbors", "found in the index", caught_by=("X11",), thread_safe=True, **_EXACT)
+class FoundInTheIndex(Exact):
+    """Keeps what it found where another thread finds it."""
+
+    def build(self, bank: Any) -> Any:
+        return _LastQueries(self, super().build(bank).bank)

@@ -86,8 +86,8 @@ class _Neighbors(Driver):
         for case in cases:
             (bank, queries), index = case.arrays, part.build(case.arrays[0])
             fewer = replace(case, arrays=(bank, queries[1:3].copy()), k=1)
-            for one in (case, case.of([bank, queries[::-1].copy()]), *([fewer] if len(queries) > 1 else [])):
-                found.append((one, partial(self._asked, index, one)))
+            several = (case, case.of([bank, queries[::-1].copy()]), *([fewer] if len(queries) > 1 else []))
+            found += [(one, partial(self._asked, index, one)) for one in several]
         return found
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:

@@ -147,7 +147,7 @@ def reach_is_as_claimed(ctx: Context) -> None:
 
 
 def _require_edges(ctx: Context, part: Any, image: Array, before: list[Array]) -> None:
-    """Change a strip along each edge; deep maps may lose what no stride of theirs reaches, so that one map is enough."""
+    """Change a strip along each edge; one map is enough: deep ones may lose what no stride of theirs reaches."""
     rows, columns = image.shape[2:]
     for name, strip in (
         ("first rows", np.s_[..., :8, :]),

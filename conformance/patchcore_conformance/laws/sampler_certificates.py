@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +9,8 @@ from hypothesis import strategies as st
 
 from patchcore_conformance import probes
 from patchcore_conformance.certificates import cover_radius, require_greedy, walk
-from patchcore_conformance.drivers.sampler import chosen, for_claims, needs_size, well_formed
-from patchcore_conformance.drivers.sampler import knobs as knobs_of
+from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, needs_size, well_formed
+from patchcore_conformance.drivers.sampler_memory import peak, squared
 from patchcore_conformance.laws.sampler_saboteurs import (
     BACKWARDS,
     FIRST_ROWS,
@@ -193,7 +192,7 @@ def reported_radii(ctx: Context) -> None:
 
 
 def _judge_report(ctx: Context, embeddings: Rows, count: int) -> None:
-    known = knobs_of(ctx)
+    known = knobs(ctx)
     part = ctx.make(**known.options(len(embeddings), count, 0))
     if not hasattr(part, "select_with_report"):
         raise NotOffered("this sampler has no select_with_report")
@@ -249,24 +248,9 @@ def memory_is_not_squared(ctx: Context) -> None:
     """Trace the memory of Python and NumPy for twice the rows; four times as much means a table of all pairs."""
     needs_size(ctx)
     chosen(ctx, probes.gaussian(50, 4), 4)  # what is loaded or compiled once does not count
-    small, large = (_peak(ctx, probes.gaussian(total, 4)) for total in (2000, 4000))
+    small, large = (peak(ctx, total) for total in (2000, 4000))
     ctx.require(
-        large < 3 * small or large < 64 * 4000 * 4,
+        not squared(small, large, 4000),
         f"4,000 rows took {large:,} bytes at most, 2,000 rows {small:,}: more than three times as much",
     )
     ctx.witness()
-
-
-def _peak(ctx: Context, embeddings: Rows) -> int:
-    part = ctx.raw(**knobs_of(ctx).options(len(embeddings), 4, 0))
-    running = tracemalloc.is_tracing()
-    if not running:
-        tracemalloc.start()
-    try:
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        part.select(embeddings)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if not running:
-            tracemalloc.stop()

@@ -28,7 +28,20 @@ def _images_scored(detector):
     return detector.fit(cells(0.0, 6)).decision_function(cells(1.0, 3))
 
 
+def _scored_inside_anomalib(search):
+    import torch
+    from anomalib_cells import model, photographs  # brings anomalib, which takes its time
+
+    found = model(neighbors=search, post_processor=False)
+    with torch.no_grad():
+        found.train()
+        found.model(found.pre_processor(photographs(0.0, 6)))
+        found.fit()
+    return found.eval()(photographs(1.0, 3)).pred_score.numpy()
+
+
 HOSTS = {
+    "anomalib, PluginPatchcore": _scored_inside_anomalib,
     "PyOD, MemoryBankOD": lambda search: _rows_scored(MemoryBankOD(neighbors=search)),
     "PyOD, PatchCoreOD": lambda search: _images_scored(PatchCoreOD(image_size=SIZE, neighbors=search)),
     "scikit-learn, MemoryBankDetector": lambda search: _rows_scored(MemoryBankDetector(neighbors=search)),

@@ -71,7 +71,7 @@ class CalibratedPostProcessor(PostProcessor):
         """Note raw scores of good images, and whether there are any others. Images without a label count as good."""
         super().on_validation_batch_end(trainer, pl_module, outputs, *args, **kwargs)
         scores, maps = outputs.pred_score, outputs.anomaly_map
-        bad = torch.zeros(outputs.batch_size, dtype=torch.bool) if outputs.gt_label is None else outputs.gt_label.bool()
+        bad = torch.zeros(len(outputs), dtype=torch.bool) if outputs.gt_label is None else outputs.gt_label.bool()
         self._anomalies |= bool(bad.any())
         self._anomalous_pixels |= outputs.gt_mask is not None and bool(outputs.gt_mask.any())
         if scores is not None:
@@ -117,6 +117,10 @@ class CalibratedPostProcessor(PostProcessor):
                 calibration = Calibration(found, self.false_alarm_rate)
                 threshold.fill_(max(calibration.threshold * _ABOVE, torch.finfo(torch.float32).tiny))
                 logger.info("The %s threshold comes from good images. %s", name, calibration.in_words())
+            elif values is not None:
+                logger.warning(
+                    "No good image to find the %s threshold with: it is what anomalib makes of the rest.", name
+                )
 
     def _normalize(  # type: ignore[override] # a method here: it has to know which threshold it is given
         self,

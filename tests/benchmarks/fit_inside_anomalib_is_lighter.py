@@ -1,8 +1,8 @@
 """Claim: inside anomalib's Engine, our model fits faster and in less memory than anomalib's own PatchCore.
 
-The same Engine, images, backbone, weights, pre-processing, layers and share of rows on both sides. That both score alike
-on one bank is asserted first. Each side runs in a process of its own; what it holds before the fit is subtracted, and
-a small fit goes before, so that libraries and compiled code are loaded. Exit code 0 where the claim holds.
+The same Engine, images, backbone, weights, pre-processing, layers and share of rows on both sides. That both score
+alike on one bank is asserted first. Each side runs in a process of its own; what it holds before the fit is subtracted,
+and a small fit goes before, so that libraries and compiled code are loaded. Exit code 0 where the claim holds.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def main() -> int:
     parser.add_argument("--side", choices=["ours", "theirs"])
     arguments = parser.parse_args()
     cells = solar_cells(seed=0)
-    learned, scored = list(cells.learned[: arguments.images]), list(cells.scored.paths)
+    learned, scored = list(cells.learned[: arguments.images]), list(cells.scored.paths)[::4]
     if arguments.side:
         print(json.dumps(measured(arguments.side, learned, scored)))
         return 0
@@ -160,7 +160,7 @@ def main() -> int:
         print(
             f"{name:<16} fit {one['fit']:7.1f} s and {one['memory'] / 2**20:5.0f} MiB for {one['rows']} rows   "
             f"score {1000 * one['score'] / len(scored):5.1f} ms an image   "
-            f"image AUROC {image_auroc(cells.scored.bad, one['scores']):.4f}"
+            f"image AUROC {image_auroc(cells.scored.bad[::4], one['scores']):.4f}"
         )
     slower, heavier = (results["theirs"][part] / max(results["ours"][part], 1) for part in ("fit", "memory"))
     print(f"fit {slower:.1f} x as fast, in 1/{heavier:.1f} of the memory")

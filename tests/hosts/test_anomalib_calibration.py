@@ -154,8 +154,9 @@ def test_data_without_labels_count_as_good():
 
 
 @pytest.mark.parametrize("rule", ["f1", "good"])
-def test_anomalies_alone_give_a_threshold_too(rule):
+def test_anomalies_alone_give_a_threshold_too_and_a_warning_says_from_what(rule, caplog):
     judge = validated(CalibratedPostProcessor(rule), batch([3.0, 5.0], [1, 1]))
+    assert ("No good image to find the image threshold with" in caplog.text) == (rule == "good")
     assert torch.isfinite(torch.stack(values(judge))).all()
     assert judged(judge, [3.0, 5.0]).pred_label.all()
 

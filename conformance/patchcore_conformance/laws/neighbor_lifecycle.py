@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from patchcore_conformance import pairs, probes
-from patchcore_conformance.drivers.neighbors import for_claims, judge, require_kept
+from patchcore_conformance.drivers.neighbors import as_many, for_claims, judge, require_kept
 from patchcore_conformance.laws.neighbor_saboteurs import MOODY, NEXT_ROW, SHIFTED, SQUARED
 from patchcore_conformance.registry import law
 
@@ -123,6 +124,17 @@ def indexes_are_independent(ctx: Context) -> None:
             if turn < 3:
                 judge(ctx, bank, queries[-count:], k, index)
             require_kept(ctx, before)
+    _one_array_for_all_batches(ctx)
+
+
+def _one_array_for_all_batches(ctx: Context) -> None:
+    """Write each batch of queries into the same array, as whoever reads images in batches may do."""
+    bank, queries = _pair(ctx, 60, 24, 5, 7)
+    index, array = ctx.make().build(bank.copy()), np.empty((8, 5), np.float32)
+    for start in (0, 8, 16):
+        array[...] = queries[start : start + 8]
+        answer = index.query(array, k=as_many(ctx, 3))
+        judge(ctx, bank, queries[start : start + 8], 3, SimpleNamespace(query=lambda *_, answer=answer, **__: answer))
 
 
 @law(

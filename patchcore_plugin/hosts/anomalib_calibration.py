@@ -71,7 +71,10 @@ class CalibratedPostProcessor(PostProcessor):
         """Note raw scores of good images, and whether there are any others. Images without a label count as good."""
         super().on_validation_batch_end(trainer, pl_module, outputs, *args, **kwargs)
         scores, maps = outputs.pred_score, outputs.anomaly_map
-        bad = torch.zeros(len(outputs), dtype=torch.bool) if outputs.gt_label is None else outputs.gt_label.bool()
+        scored = maps if scores is None else scores
+        if scored is None:
+            return
+        bad = torch.zeros(len(scored), dtype=torch.bool) if outputs.gt_label is None else outputs.gt_label.bool()
         self._anomalies |= bool(bad.any())
         self._anomalous_pixels |= outputs.gt_mask is not None and bool(outputs.gt_mask.any())
         if scores is not None:

@@ -155,9 +155,9 @@ def layers_keep_their_order(ctx: Context) -> None:
         kept = len(given) == 3 and all(one.shape == two.shape for one, two in zip(given, maps, strict=True))
         ctx.require(kept, "the list of maps was changed")
     alike = (whole_numbers(rng, 1, 3, 8, 9), whole_numbers(rng, 1, 3, 8, 9))
-    one, other = grid_of(ctx, part, alike), grid_of(ctx, part, alike[::-1])
+    there, back = grid_of(ctx, part, alike), grid_of(ctx, part, alike[::-1])
     told = "two layers of as many channels give the same embeddings in either order: they were not joined"
-    ctx.require(one.shape == other.shape and np.abs(one - other).max() > 1e-3, told, map_0=alike[0], map_1=alike[1])
+    ctx.require(there.shape == back.shape and np.abs(there - back).max() > 1e-3, told, map_0=alike[0], map_1=alike[1])
     needs_channels(before, maps)  # the order of what was mixed shows nowhere
 
 

@@ -247,7 +247,7 @@ def touched(ctx: Context, part: Any, maps: tuple[Array, ...], layer: int, cell: 
 def _coarse_layer_stays_near(ctx: Context) -> None:
     rng = ctx.rng("coarse")
     part = ctx.make(patch_size=3) if takes_size(ctx) else ctx.make()
-    fine, coarse = rng.standard_normal((2, 2, 28, 32)), rng.standard_normal((2, 2, 14, 16))
+    fine, coarse = rng.standard_normal((1, 2, 28, 32)), rng.standard_normal((1, 2, 14, 16))
     maps = (fine.astype(np.float32), coarse.astype(np.float32))
     if takes_size(ctx):
         small, large = (touched(ctx, ctx.make(patch_size=size), maps, 1, (6, 8)).sum() for size in (1, 5))

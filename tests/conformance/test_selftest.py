@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -158,3 +159,8 @@ def test_a_kind_that_does_not_stand_written_is_an_error(tmp_path):
 
 def test_work_comes_back_in_order_from_other_processes():
     assert processes.spread(pow, [(2, 3), (3, 2), (5, 2)], workers=2) == [8, 9, 25]
+
+
+def test_a_process_that_is_ended_is_told():
+    with pytest.raises(KitError, match=r"a process was ended .* at \(9,\)"):
+        processes.spread(os._exit, [(9,), (0,)], workers=2)

@@ -111,7 +111,7 @@ class PatchCore:
         self, images: Any, *, progress: Progress = silent, skip_unreadable: bool = False
     ) -> Iterator[Scores]:
         """Score like ``score``, a batch at a time, so that any number of images fits in memory."""
-        scorer = self._fitted
+        scorer = self.scorer  # before any image is read
         source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
         for batch in source:
             yield scorer.score(self.parts.embed(batch.pixels), batch.names, batch.sizes)
@@ -157,7 +157,7 @@ class PatchCore:
     @property
     def bank(self) -> MemoryBank:
         """What was remembered: rows, where each came from, and the settings that made them."""
-        return self._fitted.bank
+        return self.scorer.bank
 
     def warm_up(self, *, progress: Progress = silent) -> None:
         """Load and compile everything beforehand, so that the first part waits no longer than the others.
@@ -182,10 +182,11 @@ class PatchCore:
     @property
     def calibration(self) -> Calibration | None:
         """The scores of held-out good images as a yardstick; None where none were held out."""
-        return self._fitted.calibration
+        return self.scorer.calibration
 
     @property
-    def _fitted(self) -> BankScorer:
+    def scorer(self) -> BankScorer:
+        """What scores patch embeddings: the bank, its search index, its calibration."""
         if self._scorer is None:
             raise NotFittedError(
                 "this detector has no memory bank yet. Call fit(images of good parts) or PatchCore.load."

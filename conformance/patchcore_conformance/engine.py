@@ -17,6 +17,7 @@ from patchcore_conformance.registry import laws_of
 from patchcore_conformance.report import Report
 from patchcore_conformance.result import Result
 from patchcore_conformance.subject import Subject
+from patchcore_conformance.surroundings import restored
 from patchcore_conformance.verdicts import Verdict
 from patchcore_conformance.violation import Inconclusive, KitError, Missing, NotOffered, Violation
 from patchcore_conformance.watched import Record, SabotagedTap, Tap
@@ -117,7 +118,7 @@ def check(
 def _tried(law: Law, context: Context) -> tuple[Verdict, str, dict[str, Any]]:
     """Run a check and put a name to what came of it."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), restored():  # what one faulty part does to the process, the next must not feel
             warnings.simplefilter("ignore")  # warnings are a law of their own
             law.check(context)
     except Violation as violation:

@@ -25,6 +25,8 @@ _THREAD_SETTINGS = (
     "CUDA_VISIBLE_DEVICES", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
 
+_ERRORS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # NumPy's defaults
+
 # What to call in a library that is loaded: its module, the words for reports, how to read it.
 _LIBRARIES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("torch", "torch's random state", lambda torch: torch.get_rng_state().numpy().tobytes()),
@@ -93,15 +95,19 @@ def unusual() -> Iterator[None]:
     with ExitStack() as stack:
         _set_chance(stack)
         stack.enter_context(np.printoptions(precision=11, edgeitems=5))
-        stack.enter_context(np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
+        stack.enter_context(np.errstate(**_ERRORS))
         if "torch" in sys.modules:
             _set_torch(stack, sys.modules["torch"])
         yield
 
 
-def _set_chance(stack: ExitStack) -> None:
+def _keep_chance(stack: ExitStack) -> None:
     stack.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002
     stack.callback(random.setstate, random.getstate())
+
+
+def _set_chance(stack: ExitStack) -> None:
+    _keep_chance(stack)
     np.random.seed(20_220_619)  # noqa: NPY002
     random.seed(20_220_619)
 
@@ -121,6 +127,16 @@ def _set_torch(stack: ExitStack, torch: Any) -> None:
         with suppress(AttributeError, RuntimeError):
             stack.callback(setattr, torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
             setattr(torch.backends.cudnn, name, False)
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Begin with NumPy's own handling of errors, and restore it, chance and printing, whatever a part does to them."""
+    with ExitStack() as stack:
+        _keep_chance(stack)
+        stack.enter_context(np.printoptions())
+        stack.enter_context(np.errstate(**_ERRORS))
+        yield
 
 
 @contextmanager

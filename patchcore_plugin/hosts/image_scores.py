@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.config import ImageSettings, Settings, load_settings
 from patchcore_plugin.config_files import read_config
 from patchcore_plugin.errors import ConfigError, ShapeError
@@ -95,8 +94,7 @@ def leave_one_image_out(detector: PatchCore, images: list[Any]) -> npt.NDArray[n
     Raises: TooFewRowsError where no row of another image is left, as for a single image.
     Cost:   as fitting's first half: every image goes through the network once more.
     """
-    bank = detector.bank
-    scorer = BankScorer.build(bank, detector.parts.neighbors, detector.settings)
+    scorer, bank = detector.scorer, detector.bank
     scores: list[float] = []
     for batch in iterate(images, detector.settings.images, batch_size=BATCH):
         patches = detector.parts.embed(batch.pixels)

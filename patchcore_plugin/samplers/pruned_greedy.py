@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import inf, log, nextafter, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from patchcore_plugin.samplers.selection import Selection
 from patchcore_plugin.samplers.shells import Shells
 from patchcore_plugin.samplers.short_rows import BYTES_BESIDE, ShortRows, short_width
 from patchcore_plugin.samplers.stored_rows import readable
+from patchcore_plugin.samplers.targets import largest_square, teller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from patchcore_plugin.samplers.stored_rows import Stored
 
 _SHORT = 49  # width of short vectors: 48 coordinates fill whole panels, and the tail
-_STEPS = 1000  # in which progress towards a radius is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +85,9 @@ class PrunedGreedy(HowFar):
                 table.shorten()
             with _timed(seconds, "picking"):
                 shells = Shells(table, most, first)
-                shells.grow(-1.0 if self.radius is None else _largest_square(self.radius), self._teller(progress, most))
-        if progress is not None:
-            progress(*(2 * (most if self.radius is None else _STEPS,)))
+                tell = teller(progress, most, self.radius)
+                shells.grow(-1.0 if self.radius is None else largest_square(self.radius), tell)
+        tell(most, 0.0)
         return Selection(shells.rows, shells.radii, _facts(shells, seconds))
 
     def least_memory(self, total: int, width: int) -> int:
@@ -107,31 +106,6 @@ class PrunedGreedy(HowFar):
         if memory is None or self.radius is not None:
             return memory
         return max(memory // 4, memory - most * (width + _SHORT) * itemsize)
-
-    def _teller(self, progress: Callable[[int, int], None] | None, most: int) -> Callable[[int, float], None]:
-        """Count rows; or, towards a radius, equal steps of the logarithm, in which the radius falls steadily."""
-        start: list[float] = []
-
-        def tell(done: int, top: float) -> None:
-            if progress is None:
-                return
-            if self.radius is None:
-                progress(min(done, most), most)
-                return
-            start.append(top)
-            way = log(start[0] / self.radius**2) if start[0] > self.radius**2 else 1.0
-            gone = log(start[0] / top) / way
-            progress(min(_STEPS, int(_STEPS * gone)), _STEPS)
-
-        return tell
-
-
-def _largest_square(radius: float) -> float:
-    """The largest number whose root is at most ``radius``: rounding must not decide who lies within it."""
-    square = float(radius) ** 2
-    while sqrt(nextafter(square, inf)) <= radius:
-        square = nextafter(square, inf)
-    return square
 
 
 @contextmanager

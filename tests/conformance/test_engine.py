@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -383,3 +384,18 @@ def test_generated_inputs_depend_neither_on_what_is_loaded_nor_leave_anything_be
     assert plain == loaded
     assert len(set(plain)) > 200
     assert not (tmp_path / "storage").exists()
+
+
+def test_what_a_part_does_to_the_process_is_undone_after_the_check(add_law):
+    """A part that silences NumPy's errors would make the law on warnings deaf to all that follow."""
+
+    def touched(ctx):
+        ctx.witness()
+        np.seterr(all="ignore")
+        np.set_printoptions(precision=2)
+        random.seed(5)
+
+    add_law("T01", touched, saboteurs=())
+    before = np.geterr(), np.get_printoptions(), random.getstate()
+    run(KIND, Doubler)
+    assert (np.geterr(), np.get_printoptions(), random.getstate()) == before

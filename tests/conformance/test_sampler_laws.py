@@ -68,7 +68,6 @@ def test_our_samplers_keep_what_they_claim(name):
 
 @pytest.mark.long
 def test_our_torch_sampler_keeps_what_it_claims():
-    pytest.importorskip("torch")
     run("sampler", partial(components.create, "sampler", "torch-greedy", device="cpu"), EXACT).raise_for_status()
 
 

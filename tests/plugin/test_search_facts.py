@@ -18,12 +18,12 @@ SMALL = ["images.size=64", "sampler.keep=0.3"]
 def test_the_measured_recall_is_saved_with_the_settings_it_was_measured_with(search, tmp_path):
     detector = PatchCore.from_preset("default", [*SMALL, f"neighbors.name={search}"]).fit(cells(0.0, 8))
     told = detector.bank.search_facts
-    assert told == detector._fitted.index.facts
+    assert told == detector.scorer.index.facts
     assert (told["search"], told["recall wanted"]) == (search, 0.99)
     detector.save(tmp_path / "m.safetensors")
     assert read_bank(tmp_path / "m.safetensors").search_facts == told
     loaded = PatchCore.load(tmp_path / "m.safetensors")
-    assert loaded._fitted.index.facts == told  # made again, equal
+    assert loaded.scorer.index.facts == told  # made again, equal
     bad = cells(1.0, 2)
     assert loaded.score(bad).image.tobytes() == detector.score(bad).image.tobytes()
 

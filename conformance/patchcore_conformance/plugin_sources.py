@@ -1,4 +1,4 @@
-"""Plugins as sources: written to a folder of the process, which is on its path from then on and gone with it."""
+"""Plugins as sources, written to a folder that is gone with the process; a check ends with the path as it began."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory(prefix="patchcore-conformance-")
-    sys.path.append(folder.name)
-    return folder
+    return tempfile.TemporaryDirectory(prefix="patchcore-conformance-")
 
 
 def written(module: str, source: str, distribution: str = "", entry: str = "") -> str:
-    """Write a module, and what makes it an installed distribution where one is named; return its name."""
+    """Write a module onto the path, and what makes it an installed distribution where one is named; return its name."""
     path = Path(_folder().name)
+    if str(path) not in sys.path:
+        sys.path.append(str(path))
     (path / f"{module}.py").write_text(source, encoding="utf-8")
     if distribution and not (info := path / f"{distribution.replace('-', '_')}-1.0.dist-info").exists():
         info.mkdir()

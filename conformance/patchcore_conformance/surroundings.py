@@ -131,9 +131,10 @@ def _set_torch(stack: ExitStack, torch: Any) -> None:
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Begin with NumPy's own handling of errors, and restore it, chance and printing, whatever a part does to them."""
+    """Begin with NumPy's own handling of errors; restore it, chance, printing and the path, whatever a part does."""
     with ExitStack() as stack:
         _keep_chance(stack)
+        stack.callback(sys.path.__setitem__, slice(None), list(sys.path))
         stack.enter_context(np.printoptions())
         stack.enter_context(np.errstate(**_ERRORS))
         yield

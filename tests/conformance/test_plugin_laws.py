@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ def test_each_law_of_plugins_has_a_faulty_one_that_it_catches():
 @pytest.mark.long
 @pytest.mark.parametrize("part", accepted_parts("plugin"), ids=lambda part: part.name)
 def test_an_unusual_plugin_that_is_right_keeps_all_laws(part):
+    before = list(sys.path)
     run("plugin", part.make, part.claims).raise_for_status()
+    assert sys.path == before
 
 
 @pytest.mark.long
@@ -65,7 +68,8 @@ def test_a_module_may_be_given_instead_of_its_name():
     assert Target.of(module) == Target.of("patchcore_plugin.components")
 
 
-def test_a_distribution_is_judged_by_all_its_entry_points():
+def test_a_distribution_is_judged_by_all_its_entry_points(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
     written("two_left", "x = 1")
     written("two_right", "x = 1", "two-of-them", "a = two_left\nb = two_right")
     assert Target.of("two-of-them") == Target(("two_left", "two_right"), "two-of-them")

@@ -92,6 +92,7 @@ def _read(read: Callable[[Any], Any], module: Any) -> Any:
 @contextmanager
 def unusual() -> Iterator[None]:
     """Put chance, printing and threads to values that no part would choose, and switches to their defaults; restore."""
+    state()  # Numba starts its threads when first asked about them, and sets torch's number while it does
     with ExitStack() as stack:
         _set_chance(stack)
         stack.enter_context(np.printoptions(precision=11, edgeitems=5))

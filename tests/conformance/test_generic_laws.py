@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from patchcore_conformance.broken import generic
@@ -61,3 +64,17 @@ def aggregator_context():
     from patchcore_conformance.watched import Record, Tap
 
     return Context("X06", "aggregator", Claims.of(None, "aggregator"), QUICK, 0, LocalMean, Tap(Record()))
+
+
+def test_looking_at_the_process_does_not_change_it_even_where_numba_has_not_started():
+    # Numba's threads start when first asked for their number, and set torch's: only a new process shows it.
+    code = (
+        "import numba, torch\n"
+        "from patchcore_conformance.surroundings import state, unusual\n"
+        "with unusual():\n"
+        "    told = [state(), state()]\n"
+        "assert told[0] == told[1], told\n"
+        'assert told[0]["torch\'s number of threads"] > torch.get_num_threads()\n'
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

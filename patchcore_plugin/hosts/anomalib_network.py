@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _DEVICES = ("cpu", "cuda", "mps")  # that parts know
 _CPU = torch.device("cpu")
+_AT_ONCE = 8  # images in the network at once on a CPU: enough to keep every core busy
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Turn images (B, 3, H, W) into patch embeddings (B, h, w, D) on their device, tile by tile if asked to."""
         tiles = images if self.tiler is None else self.tiler.tile(images)
-        pixels: Any = tiles.detach()  # a part takes any array; its types are NumPy's
-        found = self._parts_on(images.device).embed(pixels)
-        patches = on_device(found, images.device, "patch embeddings")
+        # A host's batches are made for graphics cards: what the network holds of them at once would outweigh the bank.
+        few = tiles.detach().split(_AT_ONCE if tiles.device == _CPU else len(tiles))
+        parts = self._parts_on(images.device)
+        patches = torch.cat([on_device(parts.embed(_any(one)), images.device, "patch embeddings") for one in few])
         if self.tiler is None:
             return patches
         return self.tiler.untile(patches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
@@ -124,7 +126,8 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             self.image_names.clear()
             chosen: Any = patches[: images - len(aside)].reshape(-1, patches.shape[-1])
             rows, _ = self._parts_on(chosen.device).select(chosen, lambda *_: None)
-            self.memory_bank = chosen[torch.from_numpy(rows).to(chosen.device)].to(self.memory_bank.dtype)
+            kept = on_device(rows, chosen.device, "chosen rows").long()  # a part's rows may be of any whole type
+            self.memory_bank = chosen[kept].to(self.memory_bank.dtype)
             self.weights_sha256 = getattr(self.parts.extractor, "weights_sha256", None)
             logger.info("%d of %d patches remembered, of %d images.", len(rows), len(chosen), images - len(aside))
             return self._good_scores(patches[images - len(aside) :], patches) if put_aside else None
@@ -244,6 +247,10 @@ def _numbers_aside(images: int, calibration: CalibrationSettings) -> np.ndarray[
     if len(found) or calibration.holdout == 0:
         return found
     return numbers_held_out(images, calibration.model_copy(update={"holdout": 1 / images}))
+
+
+def _any(array: torch.Tensor) -> Any:
+    return array  # a part takes any array; its types are NumPy's
 
 
 def _on(part: Any, device: str) -> Any:

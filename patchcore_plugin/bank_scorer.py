@@ -13,6 +13,7 @@ from patchcore_plugin.calibration import Calibration
 from patchcore_plugin.config_sections import ScoringSettings
 from patchcore_plugin.errors import TooFewRowsError, WidthMismatchError
 from patchcore_plugin.scores import Scores
+from patchcore_reference.pooling import pooled_scores
 from patchcore_reference.scoring import farthest_patch, neighborhood_weight, patch_scores
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from patchcore_plugin.config import Settings
     from patchcore_plugin.contracts import NeighborIndex, NeighborSearch
     from patchcore_plugin.memory_bank import MemoryBank
+
+_DECIDING = ("neighbors", "distance", "reweight_neighbors", "top_share", "image_sigma")  # what an image scores
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class BankScorer:
 
         Shapes: patches (B, h, w, D) -> Scores of B images.
         Raises: WidthMismatchError when D is not the bank's.
-        Source: Eq. 6 (patch and s*), Eq. 7 (re-weighted image score).
+        Source: Eq. 6 (patch and s*), Eq. 7 (re-weighted image score); ``pooling`` where a share or a sigma is set.
         """
         *grid, width = patches.shape
         if width != self.bank.width:
@@ -80,7 +83,11 @@ class BankScorer:
         scores = patch_scores(distances, self.settings.scoring.distance).reshape(grid)
         nearest = as_numpy(rows, "rows")[:, 0].astype(np.int64).reshape(grid)
         closest = distances[:, 0].reshape(grid)
-        image = [self._image_score(*one) for one in zip(patches, scores, closest, nearest, strict=True)]
+        scoring = self.settings.scoring
+        if scoring.top_share or scoring.image_sigma:
+            image = list(pooled_scores(scores, top_share=scoring.top_share, sigma=scoring.image_sigma))
+        else:
+            image = [self._image_score(*one) for one in zip(patches, scores, closest, nearest, strict=True)]
         return Scores(
             names=tuple(names),
             image=np.array(image, dtype=np.float64),
@@ -108,4 +115,4 @@ class BankScorer:
 def _scored_alike(bank: MemoryBank, settings: Settings) -> bool:
     """Say whether the bank's own settings give the image scores that these settings give."""
     then, now = ScoringSettings.model_validate(bank.settings.get("scoring", {})), settings.scoring
-    return all(getattr(then, name) == getattr(now, name) for name in ("neighbors", "distance", "reweight_neighbors"))
+    return all(getattr(then, name) == getattr(now, name) for name in _DECIDING)

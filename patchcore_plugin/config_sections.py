@@ -90,6 +90,12 @@ class ScoringSettings(_Section):
     reweight_neighbors: Annotated[Whole, Field(ge=1)] = Field(
         default=1, description="a whole number of at least 1 (b of Eq. 7; 1 leaves the maximum as it is)"
     )
+    top_share: Annotated[Real, Field(ge=0, le=1)] = Field(
+        default=0.0, description="a share of an image's patches, from 0 (the worst one alone) to 1,"
+    )
+    image_sigma: Annotated[Real, Field(ge=0)] = Field(
+        default=0.0, description="a number of at least 0, in patches (smooths patch scores before an image's),"
+    )
     sigma: Annotated[Real, Field(ge=0)] = Field(
         default=4.0, description="a number of at least 0, in pixels of the network's input,"
     )
@@ -98,6 +104,16 @@ class ScoringSettings(_Section):
         default="symmetric", description='"symmetric" (edge pixel repeated) or "reflect" (not repeated)'
     )
     bank_dtype: Literal["float32", "float16"] = Field(default="float32", description='"float32" or "float16"')
+
+    @model_validator(mode="after")
+    def _one_rule_for_images(self) -> ScoringSettings:
+        if self.reweight_neighbors > 1 and (self.top_share or self.image_sigma):
+            raise ValueError(
+                f"scoring.reweight_neighbors is {self.reweight_neighbors}: Eq. 7 weighs the worst patch alone, but with "
+                f"scoring.top_share {self.top_share} and scoring.image_sigma {self.image_sigma} an image's score is "
+                "made of several; set one or the others"
+            )
+        return self
 
 
 class CalibrationSettings(_Section):

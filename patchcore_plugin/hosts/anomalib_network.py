@@ -91,7 +91,7 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
         """Turn images (B, 3, H, W) into patch embeddings (B, h, w, D) on their device, tile by tile if asked to."""
         tiles = images if self.tiler is None else self.tiler.tile(images)
         # A host's batches are made for graphics cards: what the network holds of them at once would outweigh the bank.
-        few = tiles.detach().split(_AT_ONCE if tiles.device == _CPU else len(tiles))
+        few = torch.split(tiles.detach(), _AT_ONCE if tiles.device == _CPU else len(tiles))
         parts = self._parts_on(images.device)
         patches = torch.cat([on_device(parts.embed(_any(one)), images.device, "patch embeddings") for one in few])
         if self.tiler is None:

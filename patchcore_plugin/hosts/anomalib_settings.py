@@ -50,7 +50,8 @@ def settings_of(
     sections = {kind: section(parts[kind], kind) for kind in PARTS}
     sections["scoring"] = section(scoring, "scoring")
     sections["calibration"] = {k: v for k, v in section(calibration, "calibration").items() if k != "name"}
-    below = load_settings(sections, preset=preset)
+    # Scoring is checked as a whole at the end: what is beside it may be what makes it fit together.
+    below = load_settings({name: one for name, one in sections.items() if name != "scoring"}, preset=preset)
     for place, value in _given(stock, seed, below).items():
         name, _, option = place.partition(".")
         own = sections[name].setdefault(option, value)

@@ -16,6 +16,7 @@ from patchcore_plugin.errors import ConfigError
 from patchcore_plugin.extractors.torch_backbone import TorchBackbone
 from patchcore_plugin.neighbors.torch_export import NearestRows
 from patchcore_reference.anomaly_maps import anomaly_map
+from patchcore_reference.pooling import smoothed
 
 if TYPE_CHECKING:
     from anomalib.data.utils.tiler import Tiler
@@ -33,6 +34,8 @@ class TraceableScorer(nn.Module):
 
     down: torch.Tensor
     across: torch.Tensor
+    blur_down: torch.Tensor
+    blur_across: torch.Tensor
 
     def __init__(self, network: PatchNetwork, size: tuple[int, int]) -> None:
         """Take a fitted network's parts, as far as they can be exported.
@@ -55,6 +58,8 @@ class TraceableScorer(nn.Module):
             h, w = self._patches(torch.zeros(1, 3, *size, device=device)).shape[2:]
         self.register_buffer("down", self._spread(h, size[0]).to(device))
         self.register_buffer("across", self._spread(w, size[1]).T.contiguous().to(device))
+        self.register_buffer("blur_down", _blurring(h, self.scoring.image_sigma).to(device))
+        self.register_buffer("blur_across", _blurring(w, self.scoring.image_sigma).T.contiguous().to(device))
 
     def forward(self, images: torch.Tensor) -> InferenceBatch:
         """Score (B, 3, H, W), H x W of ``size``: scores (B,), maps (B, 1, H, W)."""
@@ -64,8 +69,12 @@ class TraceableScorer(nn.Module):
         closest = distances[:, 0].reshape(-1, patches.shape[1])
         scores = (distances.square() if self.scoring.distance == "squared" else distances).mean(dim=1)
         scores = scores.reshape(-1, patches.shape[1])
-        image = self._image_scores(patches, scores, closest, rows[:, 0].reshape(-1, patches.shape[1]))
-        maps = self.down @ scores.reshape(-1, *grid.shape[2:]) @ self.across
+        on_grid = scores.reshape(-1, *grid.shape[2:])
+        if self.scoring.top_share or self.scoring.image_sigma:
+            image = self._pooled(on_grid)
+        else:
+            image = self._image_scores(patches, scores, closest, rows[:, 0].reshape(-1, patches.shape[1]))
+        maps = self.down @ on_grid @ self.across
         return InferenceBatch(pred_score=image, anomaly_map=maps.unsqueeze(1))
 
     def _patches(self, images: torch.Tensor) -> torch.Tensor:
@@ -96,12 +105,23 @@ class TraceableScorer(nn.Module):
         support = (self.search.bank[around] - embedding).square().sum(dim=2).sqrt()
         return worst * (1 - torch.exp(closest.gather(1, patch).squeeze(1) - support.logsumexp(dim=1)))
 
+    def _pooled(self, scores: torch.Tensor) -> torch.Tensor:
+        """Pool patch scores (B, h, w) as ``patchcore_reference.pooling`` does."""
+        smooth = (self.blur_down @ scores @ self.blur_across).flatten(1)
+        return smooth.topk(max(1, round(self.scoring.top_share * smooth.shape[1])), dim=1).values.mean(dim=1)
+
     def _spread(self, cells: int, pixels: int) -> torch.Tensor:
         """Resizing and smoothing are linear along each axis: write them as one matrix (pixels, cells)."""
         columns = np.eye(cells, dtype=np.float32).reshape(cells, cells, 1)
         scoring = self.scoring
         spread = anomaly_map(columns, (pixels, 1), scoring.sigma, resize=scoring.map_resize, border=scoring.map_border)
         return torch.from_numpy(np.ascontiguousarray(spread[:, :, 0].T))
+
+
+def _blurring(cells: int, sigma: float) -> torch.Tensor:
+    """Write the smoothing of patch scores along one axis as a matrix (cells, cells)."""
+    each = np.eye(cells).reshape(cells, cells, 1)
+    return torch.from_numpy(np.ascontiguousarray(smoothed(each, sigma)[:, :, 0].T, dtype=np.float32))
 
 
 def _exportable(network: PatchNetwork) -> tuple[TorchBackbone, LocalMean | TorchLocalMean]:

@@ -19,6 +19,7 @@ In the order of the data:
 ``distances``       Euclidean distances between two sets of rows
 ``neighbors``       the k nearest rows of the bank (the inner minimum of Eq. 6)
 ``scoring``         patch distances -> image score (Eq. 6, 7)
+``pooling``         patch scores -> image score of several patches, where one is too few; not in the paper
 ``anomaly_maps``    patch scores -> a map of the image's size (Section 3.3)
 ``numba_kernels``   compiled twins of distances, neighbors and coreset: same names, same signatures;
                     ``numba_anchored`` that of anchored_coreset

@@ -10,10 +10,11 @@ from solar_cells import cells
 
 from patchcore_plugin import PatchCore
 from patchcore_plugin.bank_file import write_bank
-from patchcore_plugin.errors import TooFewRowsError
+from patchcore_plugin.errors import ConfigError, TooFewRowsError
 from patchcore_plugin.images import iterate
 from patchcore_reference.anomaly_maps import anomaly_map
 from patchcore_reference.neighbors import nearest_rows
+from patchcore_reference.pooling import pooled_scores
 from patchcore_reference.scoring import image_scores, patch_scores
 
 SMALL = ["images.size=64", "sampler.keep=0.2", "calibration.holdout=0.2"]
@@ -97,3 +98,19 @@ def test_a_model_saved_before_these_settings_existed_scores_as_it_did(model, tmp
     old = PatchCore.load(tmp_path / "old").score(cells(1.0, 2))
     assert old.image.tobytes() == now.score(cells(1.0, 2)).image.tobytes()
     assert old.map(1).tobytes() == now.score(cells(1.0, 2)).map(1).tobytes()
+
+
+@pytest.mark.parametrize("pooling", [(0.1, 0.0), (0.0, 1.5), (0.05, 1.0)])
+def test_an_image_scores_by_several_patches_where_settings_say_so(model, pooling):
+    detector = PatchCore.load(model, [f"scoring.top_share={pooling[0]}", f"scoring.image_sigma={pooling[1]}"])
+    scores = detector.score(cells(1.0, 4))
+    expected = pooled_scores(scores.patch, top_share=pooling[0], sigma=pooling[1])
+    np.testing.assert_allclose(scores.image, expected, rtol=1e-6)
+    assert (scores.image < scores.patch.max(axis=(1, 2))).all()
+    assert detector.calibration is None  # its threshold was measured on the worst patches
+
+
+@pytest.mark.parametrize("other", ["top_share", "image_sigma"])
+def test_the_weight_of_one_patch_and_the_pool_of_several_exclude_each_other(other):
+    with pytest.raises(ConfigError, match="reweight_neighbors"):
+        PatchCore.from_preset("default", ["scoring.reweight_neighbors=3", f"scoring.{other}=0.5"])

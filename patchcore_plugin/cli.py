@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from patchcore_plugin.benchmark.command import benchmark
 from patchcore_plugin.console import Bars, explained, notice, out, print_parts
 
 if TYPE_CHECKING:
@@ -155,7 +156,11 @@ def evaluate(
         Path | None, typer.Option("--out", help="Where to write scores, heat maps, metrics.json and index.html.")
     ] = None,
     masks: Annotated[
-        Path | None, typer.Option("--masks", help="A folder MASKS/<defect>/<image>[_mask].png: adds pixel AUROC.")
+        Path | None,
+        typer.Option(
+            "--masks",
+            help="A folder MASKS/<defect>/<image>[_mask].png: adds pixel AUROC, pixel average precision and AUPRO.",
+        ),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
@@ -163,10 +168,12 @@ def evaluate(
     with explained():
         from patchcore_plugin.atomic_file import replacing
         from patchcore_plugin.detector import PatchCore
-        from patchcore_plugin.evaluation import evaluated, labelled_folder
+        from patchcore_plugin.evaluation import evaluated, labelled_folder, mask_files
         from patchcore_plugin.results import Results, require_page
 
         labelled = labelled_folder(folder)
+        if masks is not None:
+            mask_files(labelled, masks)  # a mask that is missing is told before anything takes time
         if target is not None:
             require_page()
         detector = PatchCore.load(model, overrides=overrides or ())
@@ -237,6 +244,9 @@ def demo(
         with Bars() as bars:
             for line in run_demo(folder, seed=seed, overrides=overrides or (), progress=bars):
                 out.print(line)
+
+
+app.command()(benchmark)
 
 
 # The words after it are the kit's own to read, --help among them.

@@ -109,7 +109,7 @@ class ScoringSettings(_Section):
     def _one_rule_for_images(self) -> ScoringSettings:
         if self.reweight_neighbors > 1 and (self.top_share or self.image_sigma):
             raise ValueError(
-                f"scoring.reweight_neighbors is {self.reweight_neighbors}: Eq. 7 weighs the worst patch alone, but with "
+                f"scoring.reweight_neighbors is {self.reweight_neighbors}: Eq. 7 weighs the worst patch, but with "
                 f"scoring.top_share {self.top_share} and scoring.image_sigma {self.image_sigma} an image's score is "
                 "made of several; set one or the others"
             )

@@ -63,12 +63,22 @@ class _TimeLeftColumn(ProgressColumn):
 
 
 class Bars:
-    """One progress bar per stage, on standard error; also a plain ``Progress`` listener."""
+    """One progress bar per stage, on standard error; also a plain ``Progress`` listener.
 
-    def __init__(self) -> None:
+    ``transient`` bars are gone when the work is done: for work that is repeated many times.
+    """
+
+    def __init__(self, *, transient: bool = False) -> None:
         columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn())
         self._estimates: dict[TaskID, TimeLeft] = defaultdict(TimeLeft)
-        self._bars = Progress(*columns, TimeElapsedColumn(), _TimeLeftColumn(self._estimates), console=err)
+        self._bars = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            _TimeLeftColumn(self._estimates),
+            console=err,
+            transient=transient,
+            disable=transient and not err.is_terminal,  # what would be gone again is not written to a file either
+        )
         self._tasks: dict[str, TaskID] = {}
         # Warnings (a skipped file, say) go through the same console, or they would tear the bars apart.
         self._warnings = _Lines(logging.WARNING)

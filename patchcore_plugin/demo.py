@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from patchcore_plugin.atomic_file import require_writable
+from patchcore_plugin.datasets.split import GOOD
 from patchcore_plugin.detector import PatchCore
 from patchcore_plugin.errors import MissingLibraryError
-from patchcore_plugin.evaluation import GOOD, LabelledImages, evaluated
+from patchcore_plugin.evaluation import LabelledImages, evaluated
 from patchcore_plugin.progress import Progress, silent
 from patchcore_plugin.results import Results, require_page
 

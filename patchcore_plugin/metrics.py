@@ -1,22 +1,34 @@
-"""How well raw scores separate bad from good, by the usual figures; equal scores are one step, never an order."""
+"""How well raw scores separate bad from good, by the usual figures; equal scores are one step, never an order.
+
+The figures of images stand here, those of pixels in ``pixel_figures``, how far to trust them in ``intervals``; all can
+be imported from here.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from patchcore_plugin.areas import Floats, precision_area, roc_area
 from patchcore_plugin.arrays import as_numpy
-from patchcore_plugin.errors import EmptyInputError, InputError, ShapeError
+from patchcore_plugin.errors import ShapeError
+from patchcore_plugin.intervals import bootstrap_interval
+from patchcore_plugin.label_checks import checked_labels, require_both
+from patchcore_plugin.pixel_figures import PixelFigures, aupro, pixel_auroc, pixel_average_precision
 from patchcore_reference.checks import require_finite, require_real
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Floats = npt.NDArray[np.float64]
-
-_KEY_BITS = 22  # of the 32 of a float: sign, exponent and 13 bits of the fraction, so bins are 0.012 % wide
+__all__ = [
+    "PixelFigures",
+    "aupro",
+    "average_precision",
+    "best_f1",
+    "bootstrap_interval",
+    "image_auroc",
+    "pixel_auroc",
+    "pixel_average_precision",
+    "roc_curve",
+]
 
 
 def image_auroc(labels: Any, scores: Any) -> float:
@@ -25,8 +37,8 @@ def image_auroc(labels: Any, scores: Any) -> float:
     Shapes: labels (B,) bool or 0 and 1, true for bad; scores (B,), raw, higher is worse -> 0..1, 0.5 by chance.
     Raises: InputError when there are only good or only bad images; NonFiniteError, ShapeError, EmptyInputError.
     """
-    fpr, tpr, _ = roc_curve(labels, scores)
-    return float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1])) / 2)
+    _, found, alarms = _counts(labels, scores)
+    return roc_area(found, alarms)
 
 
 def roc_curve(labels: Any, scores: Any) -> tuple[Floats, Floats, Floats]:
@@ -49,7 +61,7 @@ def average_precision(labels: Any, scores: Any) -> float:
     Raises: as ``image_auroc``.
     """
     _, found, alarms = _counts(labels, scores)
-    return float(np.sum(np.diff(found / found[-1], prepend=0.0) * found / (found + alarms)))
+    return precision_area(found, alarms)
 
 
 def best_f1(labels: Any, scores: Any) -> tuple[float, float]:
@@ -68,81 +80,18 @@ def best_f1(labels: Any, scores: Any) -> tuple[float, float]:
     return float(f1[best]), float(thresholds[best])
 
 
-def pixel_auroc(masks: Iterable[Any], maps: Iterable[Any]) -> float:
-    """Area under the ROC curve over all pixels of all images, in one pass and bounded memory.
-
-    Pixels are counted in bins as wide as 0.012 % of the score; pixels of one bin count as equal. Pixels that are NaN in
-    a map were never seen by the network and take no part.
-
-    Shapes: masks bool or 0 and 1 (H, W), true for defect; maps float (H, W), one each per image; sizes may differ.
-    Raises: ShapeError when a mask and its map differ in size or number; InputError for only good or only bad pixels.
-    Cost:   under 250 MB and a sort of one image at a time, however many images there are.
-    """
-    bad, good = (np.zeros(1 << _KEY_BITS, dtype=np.int64) for _ in range(2))
-    for number, (mask, heat) in enumerate(_pairs(masks, maps)):
-        labels, values = _checked_labels(mask, f"mask {number}"), as_numpy(heat, f"map {number}")
-        if labels.shape != values.shape:
-            raise ShapeError(
-                f"mask {number} has shape {labels.shape} but its map {values.shape}. "
-                "Resize the mask, nearest neighbour."
-            )
-        keys, seen = _bins(values), ~np.isnan(values)
-        for counts, chosen in ((bad, labels & seen), (good, ~labels & seen)):
-            which, how_many = np.unique(keys[chosen], return_counts=True)
-            counts[which] += how_many
-    _require_both(int(bad.sum()), int(good.sum()), "pixels")
-    below = np.cumsum(good) - good
-    return float(np.sum(bad * (below + good / 2.0)) / (float(bad.sum()) * float(good.sum())))
-
-
-def _pairs(masks: Iterable[Any], maps: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    try:
-        yield from zip(masks, maps, strict=True)
-    except ValueError as problem:
-        if "zip()" not in str(problem):
-            raise
-        raise ShapeError("there are more masks than maps or the other way round. Give one mask for each map.") from None
-
-
-def _bins(values: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    """Number floats so that order is kept: the bits of a float rise with it, once those of negatives are flipped."""
-    floats = np.ascontiguousarray(values, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
-    bits = floats.view(np.uint32)
-    rising = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    return np.asarray(rising >> np.uint32(32 - _KEY_BITS))
-
-
 def _counts(labels: Any, scores: Any) -> tuple[Floats, Floats, Floats]:
     """Give each different score, from high to low, with the bad and the good images that score at least that much."""
-    bad, values = _checked_labels(labels, "labels").ravel(), as_numpy(scores, "scores")
+    bad, values = checked_labels(labels, "labels").ravel(), as_numpy(scores, "scores")
     if values.shape != (len(bad),):
         raise ShapeError(
             f"there are {len(bad)} labels but scores of shape {values.shape}. Give one score for each label."
         )
     require_real(values, "scores")
     require_finite(values, "scores")
-    _require_both(int(bad.sum()), int((~bad).sum()), "images")
+    require_both(int(bad.sum()), int((~bad).sum()), "images")
     order = np.argsort(-values.astype(np.float64), kind="stable")
     ordered, bad = values[order].astype(np.float64), bad[order]
     last_of_each = np.r_[np.flatnonzero(np.diff(ordered)), len(ordered) - 1]
     found = np.cumsum(bad, dtype=np.float64)[last_of_each]
     return ordered[last_of_each], found, last_of_each + 1.0 - found
-
-
-def _checked_labels(labels: Any, name: str) -> npt.NDArray[np.bool_]:
-    array = as_numpy(labels, name)
-    if array.size == 0:
-        raise EmptyInputError(f"{name}: there are none. Give at least one good and one bad.")
-    if array.dtype != np.bool_ and (array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all()):
-        raise InputError(
-            f"{name} must be true or 1 for bad and false or 0 for good, but other values came. Convert them."
-        )
-    return array.astype(np.bool_)
-
-
-def _require_both(bad: int, good: int, what: str) -> None:
-    if not bad or not good:
-        raise InputError(
-            f"{bad} bad and {good} good {what} came, but this figure compares the two and needs at least one of each. "
-            f"Add {what} of the missing kind, or look at the scores alone."
-        )

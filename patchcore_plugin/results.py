@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_plugin.bank_file import versions
+from patchcore_plugin.datasets.split import GOOD
 from patchcore_plugin.errors import MissingLibraryError
-from patchcore_plugin.evaluation import GOOD
 from patchcore_plugin.images import read_image
 from patchcore_plugin.progress import Progress, silent
 from patchcore_plugin.report.heat_map import overlay, save_png, thumbnail

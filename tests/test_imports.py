@@ -134,6 +134,7 @@ def test_the_reference_needs_numpy_and_scipy_only(path):
     "statement",
     [
         "import patchcore_plugin",
+        "import patchcore_plugin.datasets",
         "from patchcore_plugin import Component, hookimpl",
         "import patchcore_plugin.contracts, patchcore_plugin.errors, patchcore_plugin.arrays",
         "from patchcore_plugin import components; components.names('extractor')",

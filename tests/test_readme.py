@@ -73,7 +73,9 @@ def test_the_figures_of_the_readme_are_those_the_demonstration_prints(tmp_path):
 
     printed = "\n".join(run_demo(tmp_path))
     figure = re.compile(
-        r"^(image auroc|average precision|best f1|best f1 threshold|threshold) +([0-9.]+)$", re.MULTILINE
+        r"^(image auroc|average precision|best f1|best f1 threshold|threshold) +([0-9.]+)"
+        r"(?: \(95 %: [0-9.]+ to [0-9.]+\))?$",
+        re.MULTILINE,
     )
     claimed, measured = (dict(figure.findall(text)) for text in (README, printed))
     assert set(claimed) == set(measured) != set()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from patchcore_plugin.errors import EmptyInputError, InputError, NonFiniteError, ShapeError
-from patchcore_plugin.metrics import average_precision, best_f1, image_auroc, pixel_auroc, roc_curve
+from patchcore_plugin.metrics import average_precision, best_f1, image_auroc, roc_curve
 
 
 @st.composite
@@ -75,43 +75,3 @@ def test_perfect_useless_and_reversed_scores():
 def test_what_cannot_be_judged_is_refused(figure, labels, scores, error, text):
     with pytest.raises(error, match=text):
         figure(labels, scores)
-
-
-# --- pixels ----------------------------------------------------------------------------------------------------------
-
-
-@given(
-    seed=st.integers(0, 1000), sizes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=4)
-)
-def test_pixel_auroc_agrees_with_scikit_learn_over_all_pixels(seed, sizes):
-    rng = np.random.default_rng(seed)
-    maps = [rng.normal(size=size).round(1) for size in [*sizes, (2, 2)]]
-    masks = [rng.random(heat.shape) < 0.3 for heat in maps[:-1]] + [np.eye(2, dtype=bool)]
-    expected = sklearn_metrics.roc_auc_score(
-        np.concatenate([mask.ravel() for mask in masks]), np.concatenate([heat.ravel() for heat in maps])
-    )
-    assert pixel_auroc(iter(masks), iter(maps)) == pytest.approx(expected, abs=1e-12)
-
-
-def test_pixel_auroc_of_fine_scores_is_exact_to_four_digits():
-    rng = np.random.default_rng(0)
-    mask = rng.random((300, 300)) < 0.1
-    heat = (rng.gamma(2.0, 1.0, mask.shape) + mask).astype(np.float32)
-    expected = sklearn_metrics.roc_auc_score(mask.ravel(), heat.ravel())
-    assert pixel_auroc([mask], [heat]) == pytest.approx(expected, abs=1e-5)
-
-
-def test_pixels_the_network_never_saw_take_no_part():
-    mask, heat = np.array([[0, 1, 0, 1]]), np.array([[1.0, 2.0, 3.0, np.nan]])
-    assert pixel_auroc([mask], [heat]) == 0.5
-
-
-def test_masks_have_to_fit_their_maps():
-    with pytest.raises(ShapeError, match=r"mask 0 has shape \(2, 2\) but its map \(3, 3\)"):
-        pixel_auroc([np.eye(2)], [np.ones((3, 3))])
-    with pytest.raises(ShapeError, match="Give one mask for each map"):
-        pixel_auroc([np.eye(2)], [])
-    with pytest.raises(InputError, match="0 bad and 4 good pixels came"):
-        pixel_auroc([np.zeros((2, 2))], [np.ones((2, 2))])
-    with pytest.raises(InputError, match="mask 0 must be true or 1"):
-        pixel_auroc([np.full((2, 2), 255)], [np.ones((2, 2))])

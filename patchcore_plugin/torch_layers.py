@@ -8,6 +8,7 @@ import torch
 
 from patchcore_plugin.torch_checks import floats, require_layers
 from patchcore_plugin.torch_device import on_device
+from patchcore_reference.embeddings import require_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,17 +26,22 @@ def layers_on(device: torch.device, maps: Sequence[Any]) -> list[torch.Tensor]:
     return [floats(layer) for layer in layers]
 
 
-def side_by_side(layers: Sequence[torch.Tensor]) -> torch.Tensor:
+def side_by_side(layers: Sequence[torch.Tensor], weights: Sequence[float] = ()) -> torch.Tensor:
     """Resize each layer to the grid of the first and put the layers' channels one after another.
 
     Shapes: (B, C_l, H_l, W_l), finest first -> float32 (B, h, w, D), (h, w) = (H_0, W_0), D = sum of the C_l.
+    Units:  those of the layers, times their weights, where there are any.
+    Raises: ShapeError when there are weights, but not one for each layer.
     """
+    require_weights(weights, len(layers))
     images, _, height, width = layers[0].shape
     joined = layers[0].new_empty((images, height, width, sum(layer.shape[1] for layer in layers)), dtype=torch.float32)
     start = 0
-    for layer in layers:
+    for number, layer in enumerate(layers):
         stop = start + layer.shape[1]
         joined[..., start:stop] = resize_bilinear(layer, (height, width)).permute(0, 2, 3, 1)
+        if weights:
+            joined[..., start:stop] *= weights[number]
         start = stop
     return joined
 

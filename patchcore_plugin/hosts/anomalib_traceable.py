@@ -49,6 +49,7 @@ class TraceableScorer(nn.Module):
         self.tiler: Tiler | None = network.tiler
         self.scoring: ScoringSettings = network.settings.scoring
         self.size, self.patch_size = size, aggregator.patch_size
+        self.layer_weights = aggregator.layer_weights
         self.count_zeros = aggregator.border == "zero"
         tile = size if self.tiler is None else (self.tiler.tile_size_h, self.tiler.tile_size_w)
         self.extractor = extractor.as_module(tile).to(device)
@@ -88,7 +89,8 @@ class TraceableScorer(nn.Module):
         ]
         finest, *coarser = layers
         resized = [functional.interpolate(layer, size=finest.shape[2:], mode="bilinear") for layer in coarser]
-        joined = torch.cat([finest, *resized], dim=1)
+        weights = self.layer_weights or (1.0,) * len(layers)
+        joined = torch.cat([one * weight for one, weight in zip([finest, *resized], weights, strict=True)], dim=1)
         return joined if self.tiler is None else self.tiler.untile(joined)
 
     def _image_scores(

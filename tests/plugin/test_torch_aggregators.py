@@ -164,3 +164,20 @@ def test_an_unknown_border_is_refused():
 def test_maps_that_cannot_be_joined_are_refused(part, maps, error, words):
     with pytest.raises(error, match=words):
         part.aggregate(maps)
+
+
+@given(maps=layers(), weights=st.lists(st.floats(0.1, 10), min_size=3, max_size=3))
+def test_weighted_layers_are_those_of_the_plain_part(maps, weights):
+    weights = tuple(weights[: len(maps)])
+    found = TorchLocalMean(device="cpu", layer_weights=weights).aggregate(maps)
+    expected = LocalMean(layer_weights=weights).aggregate(maps)
+    unit = np.abs(expected).max(axis=(0, 1, 2), keepdims=True)
+    np.testing.assert_allclose(found.numpy() / unit, expected / unit, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", [LocalMean, TorchLocalMean])
+def test_a_weight_of_no_use_is_refused_when_the_part_is_made_and_a_missing_one_when_it_works(part):
+    with pytest.raises(ConfigError, match=r"weight is 0\.0"):
+        part(layer_weights=(1.0, 0.0))
+    with pytest.raises(ShapeError, match="2 weights for 1 layer"):
+        part(layer_weights=(1.0, 2.0)).aggregate([np.ones((1, 2, 4, 4), np.float32)])

@@ -48,3 +48,15 @@ def test_an_image_does_not_depend_on_its_batch():
 def test_layers_that_do_not_fit_are_refused(maps, error, words):
     with pytest.raises(error, match=words):
         join_layers(maps)
+
+
+def test_a_weight_multiplies_its_layer_alone():
+    maps = [np.random.default_rng(0).standard_normal((2, c, n, n)).astype(np.float32) for c, n in ((3, 8), (5, 4))]
+    plain, weighted = join_layers(maps), join_layers(maps, (1.0, 2.0))
+    np.testing.assert_array_equal(weighted, plain * np.repeat(np.float32([1, 2]), [3, 5]))
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (1.0, np.nan), (1.0, True)])
+def test_weights_that_are_not_one_above_zero_for_each_layer_are_refused(weights):
+    with pytest.raises(ShapeError, match="weight"):
+        join_layers([np.ones((1, 2, 4, 4), np.float32)] * 2, weights)

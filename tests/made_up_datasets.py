@@ -114,6 +114,14 @@ def mtd(root: Path, good: int = 10, imgs: str = "Imgs") -> Path:
     return root
 
 
+def elpv(root: Path) -> Path:
+    cells = [*[(0.0, "mono")] * 6, *[(1.0, "mono")] * 2, (1 / 3, "mono"), *[(0.0, "poly")] * 5, (1.0, "poly")]
+    images = pictures(root / "images", len(cells), "cell{:04d}.png", first=1)
+    lines = [f"images/{image.name}  {p}  {kind}" for image, (p, kind) in zip(images, cells, strict=True)]
+    (root / "labels.csv").write_text("\n".join([*lines, ""]))
+    return root
+
+
 def real_iad(root: Path, *categories: str, images: str = "realiad_1024", lists: str = "realiad_jsons") -> Path:
     for category in categories:
         folder = root / images / category

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TABLE = {
     "btad": "btad:BTAD",
     "csv": "csv_manifest:CsvManifest",
+    "elpv": "elpv:SolarCells",
     "folder": "folder:Folder",
     "mtd": "mtd:MagneticTiles",
     "mvtec": "mvtec_ad:MVTecAD",
@@ -47,7 +48,7 @@ class Dataset(Protocol):
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def split(self, category: str, seed: int) -> Split:
-        """List one category's images. Layouts with a published split ignore the seed; ``folder`` and ``mtd`` use it.
+        """List one category's images. Layouts with a published split ignore the seed, others draw by it.
 
         Order:  the same on every machine, for the same files and seed.
         Raises: UnknownOptionError for a category that is not there; NoImagesError and ImageError that name the folder,

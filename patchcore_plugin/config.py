@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from patchcore_plugin.config_files import parse_value, presets, read_config, read_preset
 from patchcore_plugin.config_sections import (
     CalibrationSettings,
+    CleaningSettings,
     ImageSettings,
     MemorySettings,
     PartSettings,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CalibrationSettings",
+    "CleaningSettings",
     "ImageSettings",
     "MemorySettings",
     "PartSettings",
@@ -48,6 +50,7 @@ class Settings(BaseModel):
     images: ImageSettings = ImageSettings()
     extractor: PartSettings
     aggregator: PartSettings
+    cleaning: CleaningSettings = CleaningSettings()
     sampler: PartSettings
     neighbors: PartSettings
     scoring: ScoringSettings = ScoringSettings()

@@ -116,6 +116,15 @@ class ScoringSettings(_Section):
         return self
 
 
+class CleaningSettings(_Section):
+    """Which of the good images are not to be trusted."""
+
+    drop: Annotated[Real, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="a share of the images, 0 <= drop < 1, that are left out as least like the others,"
+    )
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="a whole number of at least 0")
+
+
 class CalibrationSettings(_Section):
     """How raw scores of good images become p-values and a threshold."""
 

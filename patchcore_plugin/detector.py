@@ -11,9 +11,10 @@ import numpy as np
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.bank_file import read_bank, write_bank
 from patchcore_plugin.bank_scorer import BankScorer
+from patchcore_plugin.cleaning import cleaned, require_cleanable
 from patchcore_plugin.config import Settings, load_settings
 from patchcore_plugin.errors import NotFittedError, TooFewRowsError, WeightsError
-from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, EMBEDDING, FitReport, Stopwatch
+from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, CLEANING, EMBEDDING, FitReport, Stopwatch
 from patchcore_plugin.fitting import BATCH, embed_good_images, open_shelf
 from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
@@ -72,11 +73,18 @@ class PatchCore:
                 sampler's time.
         """
         source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
+        require_cleanable(
+            self.settings, source.image_count, on_disk=store is not None or self.settings.memory.budget is not None
+        )
         watch = Stopwatch()
         with open_shelf(source, self.parts, self.settings, store, skip_unreadable) as shelf:
             resumed = shelf.first
             with watch(EMBEDDING):
                 good = embed_good_images(source, self.parts, shelf, progress)
+            left_out: tuple[str, ...] = ()
+            if self.settings.cleaning.drop:
+                with watch(CLEANING):
+                    good, left_out = cleaned(good, self.parts, self.settings, progress)
             with watch(CHOOSING):
                 progress(PICKING, 0, None)  # the sampler may look at all rows before it counts any
                 left = Budget(self.settings.memory.budget).left()
@@ -91,7 +99,7 @@ class PatchCore:
                 )
             with watch(CALIBRATING):
                 scorer = self._calibrated(self._scorer_of(bank).noting_search_facts(), good, progress)
-            report = FitReport.of(good, scorer.bank, resumed, watch.seconds, facts)
+            report = FitReport.of(good, scorer.bank, resumed, left_out, watch.seconds, facts)
         self._scorer, self.report = scorer, report
         return self
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from patchcore_plugin.good_images import GoodImages
     from patchcore_plugin.memory_bank import MemoryBank
 
-EMBEDDING, CHOOSING, CALIBRATING = "embedding", "choosing", "calibrating"
+EMBEDDING, CLEANING, CHOOSING, CALIBRATING = "embedding", "cleaning", "choosing", "calibrating"
 
 
 class Stopwatch:
@@ -38,6 +38,7 @@ class FitReport:
     Units: ``seconds`` of wall time by stage. ``images`` and ``resumed`` count images; those that an earlier,
            interrupted fit had embedded were resumed. ``sampler_facts`` and ``search_facts`` are in the sampler's and
            the search index's own words (batches, radius ...; recall ...), empty where they tell nothing.
+           ``left_out`` names the images that ``cleaning.drop`` left out, least like the others first.
     """
 
     images: int
@@ -49,6 +50,7 @@ class FitReport:
     seconds: Mapping[str, float]
     sampler_facts: Mapping[str, Any] = field(default_factory=dict)
     search_facts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -56,13 +58,14 @@ class FitReport:
         good: GoodImages,
         bank: MemoryBank,
         resumed: int,
+        left_out: tuple[str, ...],
         seconds: Mapping[str, float],
         sampler_facts: Mapping[str, Any],
     ) -> FitReport:
         """Collect what is known when a fit is done."""
         rows, width = good.embeddings.shape
         images, aside = len(good.names), len(good.held_out_names)
-        return cls(images, aside, resumed, rows, width, len(bank), seconds, sampler_facts, bank.search_facts)
+        return cls(images, aside, resumed, rows, width, len(bank), seconds, sampler_facts, bank.search_facts, left_out)
 
     def in_words(self) -> list[str]:
         """Say it in lines for a terminal."""
@@ -72,6 +75,9 @@ class FitReport:
         ]
         if self.resumed:
             lines.append(f"{self.resumed} images were embedded by an earlier run already")
+        if self.left_out:
+            lines.append(f"{len(self.left_out)} images left out as least like the others, look at them:")
+            lines += [f"  {name}" for name in self.left_out]
         lines += [
             f"  {name.replace('_', ' '):<26} {_told(value)}"
             for name, value in (*self.sampler_facts.items(), *self.search_facts.items())

@@ -28,7 +28,7 @@ from patchcore_plugin.metrics import image_auroc
 if TYPE_CHECKING:
     import torch
 
-CLAIM = "inside anomalib a fit takes at most 1/5 of the time and 1/2 of the memory that its own PatchCore takes"
+CLAIM = "inside anomalib a fit takes at most 1/10 of the time and 2/3 of the memory that its own PatchCore takes"
 BACKBONE, LAYERS, KEEP, SIZE = "efficientnet_lite0", ["blocks.2", "blocks.4"], 0.01, (224, 224)
 STOCK = {
     "backbone": BACKBONE, "layers": LAYERS, "coreset_sampling_ratio": KEEP, "post_processor": False,
@@ -164,7 +164,7 @@ def main() -> int:
         )
     slower, heavier = (results["theirs"][part] / max(results["ours"][part], 1) for part in ("fit", "memory"))
     print(f"fit {slower:.1f} x as fast, in 1/{heavier:.1f} of the memory")
-    return verdict(slower >= 5 and heavier >= 2)
+    return verdict(slower >= 10 and heavier >= 1.5)
 
 
 if __name__ == "__main__":

@@ -60,12 +60,13 @@ def on_features(arguments):
     """Time with everything at its smaller size, and with each size at its larger."""
     wide, narrow = bank_of(arguments, 16_000), bank_of(arguments, 16_000, **NARROW)
     image, other = queries_of(arguments, 2)
+    joined = np.concatenate([image, other])
     small = queries_of(arguments, 2, **NARROW)[0]
     half, whole, thin = pruned(wide[::2]), pruned(wide), pruned(narrow)
     runs = {
         "784 queries, M = 8,000, D = 1,312": lambda: half(image),
         "784 other queries": lambda: half(other),
-        "both, 1,568 queries": lambda: half(np.concatenate([image, other])),
+        "both, 1,568 queries": lambda: half(joined),
         "M = 16,000": lambda: whole(image),
         "M = 16,000, D = 152": lambda: thin(small),
     }

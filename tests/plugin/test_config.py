@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from patchcore_plugin import components, config_files
 from patchcore_plugin.config import (
     CalibrationSettings,
+    CleaningSettings,
     ImageSettings,
     ScoringSettings,
     Settings,
@@ -57,9 +58,20 @@ def test_the_default_preset_is_what_the_documentation_promises():
 
 def test_the_default_preset_and_the_defaults_of_the_sections_agree():
     settings = load_settings()
-    assert (settings.images, settings.scoring, settings.calibration) == (
-        ImageSettings(), ScoringSettings(), CalibrationSettings(),
+    assert (settings.images, settings.cleaning, settings.scoring, settings.calibration) == (
+        ImageSettings(), CleaningSettings(), ScoringSettings(), CalibrationSettings(),
     )  # fmt: skip
+
+
+def test_the_accurate_preset_is_the_default_but_for_what_it_says():
+    plain, accurate = (load_settings(preset=name).to_dict() for name in ("default", "accurate"))
+    changed = {
+        f"{section}.{option}"
+        for section, options in accurate.items()
+        for option, value in options.items()
+        if plain[section].get(option) != value
+    }
+    assert changed == {"images.size", "aggregator.layer_weights", "scoring.image_sigma"}
 
 
 @pytest.mark.parametrize("name", presets())

@@ -29,10 +29,7 @@ IDEAS = {
     "320px": {"images.size": 320},
     "320px-weights": {"images.size": 320, "aggregator.layer_weights": [1.0, 1.5]},
     "320px-smoothed": {"images.size": 320, "scoring.image_sigma": 2},
-    "320px-top-share": {"images.size": 320, "scoring.top_share": 0.01},
     "320px-eq7": {"images.size": 320, "scoring.reweight_neighbors": 9},
-    "320px-keep3": {"images.size": 320, "sampler.keep": 0.03},
-    "320px-random": {"images.size": 320, "sampler.name": "random"},
     "320px-three-networks": {
         "images.size": 320, "extractor.name": "ensemble",
         "extractor.members": [{**one, "layers": ["blocks.2", "blocks.4"]} for one in NETWORKS],
@@ -53,8 +50,7 @@ python tests/accuracy_table.py MTD_FOLDER > docs/accuracy.md
 
 which calls `patchcore benchmark` ([benchmarking.md](benchmarking.md)). Each configuration is the preset `default` with
 what its name says: `320px` larger images; `weights`: `aggregator.layer_weights = [1, 1.5]`; `smoothed`:
-`scoring.image_sigma = 2`; `top-share`: `scoring.top_share = 0.01`; `eq7`: the paper's Eq. 7 with b = 9; `keep3`: 3 % of
-the patches remembered; `random`: patches drawn instead of chosen; `three-networks`: EfficientNet-Lite 0, 1 and 2.
+`scoring.image_sigma = 2`; `eq7`: the paper's Eq. 7 with b = 9; `three-networks`: EfficientNet-Lite 0, 1 and 2 joined.
 """
 
 

@@ -1,8 +1,12 @@
-"""Run every benchmark, print its verdict, and write what they printed to docs/benchmarks.md."""
+"""Run every benchmark, or those named, print verdicts, and write what they printed to docs/benchmarks.md.
+
+Those that are not named keep their section as it stands on the page.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -33,8 +37,19 @@ class Outcome:
         return {0: "holds", 1: "DOES NOT HOLD"}.get(self.code, "could not run")
 
     def section(self) -> str:
-        title = self.file.stem.replace("_", " ")
-        return f"\n## {title[0].upper()}{title[1:]}: {self.verdict}\n\n```text\n{self.printed.strip()}\n```\n"
+        return f"\n## {title_of(self.file)}: {self.verdict}\n\n```text\n{self.printed.strip()}\n```\n"
+
+
+def title_of(file: Path) -> str:
+    """Say the claim as its file is called."""
+    words = file.stem.replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def standing() -> dict[str, str]:
+    """Read the sections of the page by their titles."""
+    found = re.split(r"(?m)(?=^## )", PAGE.read_text())[1:]
+    return {one[3:].partition(":")[0]: f"\n{one.rstrip()}\n" for one in found}
 
 
 def run(file: Path) -> Outcome:
@@ -47,15 +62,15 @@ def run(file: Path) -> Outcome:
 
 
 def main() -> int:
-    """Run those named on the command line, or all; only a run of all writes the page."""
+    """Run those named on the command line, or all."""
     named = [Path(argument).resolve() for argument in sys.argv[1:]]
     outcomes = []
     for file in named or sorted(set(HERE.glob("*.py")) - {HERE / name for name in TOOLS}):
         outcomes.append(run(file))
         print(f"{outcomes[-1].verdict:<14} {file.name}", flush=True)
-    if not named:
-        PAGE.write_text(HEAD + "".join(outcome.section() for outcome in outcomes))
-        print(f"written: {PAGE.name}")
+    sections = {**(standing() if named else {}), **{title_of(one.file): one.section() for one in outcomes}}
+    PAGE.write_text(HEAD + "".join(sections[title] for title in sorted(sections)))
+    print(f"written: {PAGE.name}")
     return int(any(outcome.code for outcome in outcomes))
 
 

@@ -22,7 +22,7 @@ def made_up(count):
 def test_a_preset_names_every_setting_so_that_no_later_default_changes_it(name):
     written, known, sections = load_settings(preset=name).to_dict(), Settings.model_fields, read_preset(name)
     assert list(sections) == list(known)
-    for section in ("images", "scoring", "calibration"):
+    for section in ("images", "cleaning", "scoring", "calibration"):
         left_out = set(written[section]) - set(sections[section])
         assert left_out <= {"crop", "white_level"}, section
 
@@ -45,8 +45,8 @@ def test_a_preset_fits_and_scores(name, crop):
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_the_network_comes_from_the_hub_only_where_the_preset_says_so(name):
     assert load_settings(preset=name).extractor.options["weights"].split(":")[0] == "hub"
-    assert load_settings().extractor.options["weights"] == "package"
-    assert set(presets()) == {"default", *ORIGINALS}
+    assert {load_settings(preset=one).extractor.options["weights"] for one in ("accurate", "default")} == {"package"}
+    assert set(presets()) == {"accurate", "default", *ORIGINALS}
 
 
 @pytest.mark.parametrize("name", ORIGINALS)

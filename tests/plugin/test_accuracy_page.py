@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text(encoding="
 def tables():
     """Mean image AUROC by configuration, for each data set."""
     sections = re.split(r"(?m)^## ", PAGE)[1:3]
-    rows = [re.findall(r"(?m)^\| ([\w-]+) +\| [^|]+ \| +([0-9.]+) ± [0-9.]+ \|", section) for section in sections]
+    rows = [re.findall(r"(?m)^\| ([\w-]+) +\| [^|]+ px \| +([0-9.]+) ± [0-9.]+ \|", section) for section in sections]
     return [{name: float(mean) for name, mean in found} for found in rows]
 
 

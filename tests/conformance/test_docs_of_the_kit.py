@@ -71,3 +71,13 @@ def test_the_python_of_the_page_compiles(place):
         text for text in re.findall(r"```python[^\n]*\n(.*?)```", PAGE, flags=re.DOTALL) if "conformance." in text
     ]
     compile([text for text in blocks if "conformance." in text][place], "conformance.md", "exec")
+
+
+def test_the_table_of_built_in_parts_is_complete_and_what_has_no_weights_is_the_only_one_left_out():
+    from patchcore_conformance.installed import installed_parts
+
+    (table,) = re.findall(r"<!-- printed by make conformance -->\n```text\n(.*?)```", PAGE, flags=re.DOTALL)
+    rows = [line.split() for line in table.splitlines()]
+    assert [(row[0], row[1]) for row in rows[:-1]] == installed_parts()
+    assert {row[1] for row in rows[:-1] if row[2] != "conformant"} == {"torchvision"}
+    assert f"{len(rows) - 2} conformant, 0 not, 0 undecided, 1 left out (ENV)" in table

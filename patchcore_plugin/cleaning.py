@@ -14,6 +14,7 @@ import numpy as np
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.errors import ConfigError, NoImagesError
+from patchcore_plugin.fitting import BATCH
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
 from patchcore_plugin.scores import Scores
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FEWEST = 4  # two a half: with one, a bank would know a single photograph
 LOOKING = "looking for photographs unlike the others"
-_AT_ONCE = 16  # images scored at once
 
 
 class Cleaned(NamedTuple):
@@ -65,7 +65,7 @@ def cleaned(good: GoodImages, parts: Parts, settings: Settings, progress: Progre
             is left stands where it stood: the embeddings are moved together, not copied.
     """
     total = len(good.names) + len(good.held_out_names)
-    count = min(round(settings.cleaning.drop * total), len(good.names) - 1)
+    count = min(round(settings.cleaning.drop * total), len(good.names) - 1)  # one to choose from stays in any case
     if not count:
         return Cleaned(good, ())
     scores = _cross_scores(good, parts, settings, progress)
@@ -74,8 +74,6 @@ def cleaned(good: GoodImages, parts: Parts, settings: Settings, progress: Progre
     stay = np.ones(total, dtype=bool)
     stay[worst] = False
     inside, aside = np.split(stay, [len(good.names)])
-    if not inside.any():
-        inside[np.argmin(scores[: len(inside)])] = True
     kept = replace(
         good,
         embeddings=_moved_together(good.embeddings, inside),
@@ -83,7 +81,7 @@ def cleaned(good: GoodImages, parts: Parts, settings: Settings, progress: Progre
         names=_those(good.names, inside),
         held_out_names=_those(good.held_out_names, aside),
     )
-    return Cleaned(kept, tuple(named[number] for number in worst if not (*inside, *aside)[number]))
+    return Cleaned(kept, tuple(named[number] for number in worst))
 
 
 def _cross_scores(good: GoodImages, parts: Parts, settings: Settings, progress: Progress) -> npt.NDArray[np.float64]:
@@ -118,8 +116,8 @@ def _scorer(grids: Any, parts: Parts, settings: Settings) -> BankScorer:
 
 def _image_scores(scorer: BankScorer, grids: Any, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     found = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        few = numbers[start : start + _AT_ONCE]
+    for start in range(0, len(numbers), BATCH):
+        few = numbers[start : start + BATCH]
         found.append(scorer.score(grids[few], [""] * len(few), [scorer.settings.images.size] * len(few)))
     return Scores.join(found).image
 

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 _SAMPLE = (256, 1024)  # rows that the axes are fitted on, at least and at most
 _PER_SAMPLED = 64  # rows for each of them in between, so that axes cost less than they save
 _JUDGES = 256  # other rows that say whether the axes are any good
-_SHAPELESS = (
-    0.4  # share of the squared lengths left in the tails from which on short vectors prove too little: features
-)
-# of photographs leave 0.1 to 0.25 of it, random numbers 0.7 to 0.9
+# Share of the squared lengths left in the tails from which on short vectors prove too little. Features of photographs
+# leave 0.1 to 0.25 there, random numbers 0.7 to 0.9.
+_SHAPELESS = 0.4
 _NARROW = 2  # times the short width: up to here whole rows cost no more than finding out about axes
 _FEW_VALUES = 2**31  # met in differences: up to here they take no longer than anything that could be done beforehand
 _PER_PAIR = 100  # values that the rest of meeting a centre costs like

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from patchcore_plugin.blas_threads import one_blas_thread
 from patchcore_plugin.lower_bound import fit_lower_bound
 from patchcore_plugin.neighbors import numba_margin
 from patchcore_plugin.numba_product_block import panels_of, whole_blocks
@@ -49,7 +50,8 @@ def shorten_bank(rows: Embeddings) -> ShortBank:
     """
     lengths = _LENGTHS[rows.shape[1] >= _WIDE_ROW]
     sample = rows[:: -(-len(rows) // _SAMPLE_ROWS)]
-    bound = fit_lower_bound(np.ascontiguousarray(sample), lengths[1])
+    with one_blas_thread():
+        bound = fit_lower_bound(np.ascontiguousarray(sample), lengths[1])
     shortener = Shortener(bound)
     longer = shortener.shorten(rows)
     short, slacks = bound.fold(longer, lengths[0]), bound.slack(longer)

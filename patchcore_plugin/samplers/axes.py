@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from patchcore_plugin.blas_threads import one_blas_thread
 from patchcore_plugin.lower_bound import LowerBound, fit_lower_bound, without_turning
 from patchcore_reference.checks import require_finite
 
@@ -25,6 +26,7 @@ _PER_PAIR = 100  # values that the rest of meeting a centre costs like
 _MANY_CENTRES = 700  # from which on a product costs so much less than a difference that centring all rows pays
 
 
+@one_blas_thread()
 def fit_axes(embeddings: Stored, width: int, most: int, roomy: bool) -> LowerBound:
     """Fit a lower bound of up to ``width`` values to rows (N, D), of which ``most`` are to be chosen.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,36 +10,13 @@ from PIL import Image
 from scipy import ndimage
 
 from patchcore_plugin.benchmark.record import Picture
-from patchcore_plugin.errors import ImageError
-from patchcore_plugin.images import read_image
+from patchcore_plugin.report.data_uri import data_uri
 from patchcore_plugin.report.heat_map import overlay, shrink, thumbnail
-
-if TYPE_CHECKING:
-    from patchcore_plugin.datasets.split import TestImage
 
 Mask = npt.NDArray[np.bool_]
 
 _LONGEST = 280  # pixels of a picture's longer side: enough to judge, small enough to keep a dozen of them a run
 _OUTLINE = (0, 205, 190)  # a colour that no heat has
-
-
-def mask_of(image: TestImage, size: tuple[int, int]) -> Mask:
-    """Join the masks of a test image; all false where it has none.
-
-    Shapes: -> (H, W), the image's own size.
-    Raises: ImageError for a mask of another size.
-    """
-    joined = np.zeros(size, dtype=bool)
-    for path in image.masks:
-        mask: npt.NDArray[Any] = read_image(path)
-        marked = (mask if mask.ndim == 2 else mask.max(axis=2)) > 0
-        if marked.shape != size:
-            raise ImageError(
-                f"{path} is {marked.shape[0]} x {marked.shape[1]} pixels, but {image.path} is {size[0]} x {size[1]}. "
-                "A mask is as large as its image: resize it, nearest neighbour, or leave masks out with --no-pixels."
-            )
-        joined |= marked
-    return joined
 
 
 def hottest_on_defect(mask: Mask, heat: npt.NDArray[Any], grid: tuple[int, int]) -> bool:
@@ -80,7 +55,9 @@ def picture_of(
     if mask is not None and mask.any():
         photo = _outlined(photo, mask)
     painted = overlay(image, heat, low=scale[0], high=scale[1], white_level=white_level)
-    return Picture(name, _data_uri(photo), _data_uri(shrink(painted, _LONGEST)), photo.shape[1], photo.shape[0])
+    return Picture(
+        name, data_uri(photo, "JPEG"), data_uri(shrink(painted, _LONGEST), "JPEG"), photo.shape[1], photo.shape[0]
+    )
 
 
 def _outlined(photo: npt.NDArray[np.uint8], mask: Mask) -> npt.NDArray[np.uint8]:
@@ -90,9 +67,3 @@ def _outlined(photo: npt.NDArray[np.uint8], mask: Mask) -> npt.NDArray[np.uint8]
     marked = ndimage.binary_dilation(np.asarray(small) > 0, iterations=2)
     colours[ndimage.binary_dilation(marked, iterations=2) & ~marked] = _OUTLINE
     return colours
-
-
-def _data_uri(picture: npt.NDArray[np.uint8]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=82, subsampling=0, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from patchcore_plugin.atomic_file import replacing
 from patchcore_plugin.benchmark.curves import Line, pro_chart, shots_chart
 from patchcore_plugin.benchmark.protocol import images_in_words
 from patchcore_plugin.benchmark.tables import by_category, costs, few_images, overview
 from patchcore_plugin.benchmark.why import Defect, Mistake, Verdict, defects, false_alarms, misses, verdict
-from patchcore_plugin.errors import MissingLibraryError
 from patchcore_plugin.metrics import roc_curve
 from patchcore_plugin.report.charts import Series, histogram, roc_chart
+from patchcore_plugin.report.data_uri import data_uri
 from patchcore_plugin.report.findings import per_hundred
 from patchcore_plugin.report.heat_map import colour_bar
+from patchcore_plugin.report.templates import template_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +83,7 @@ def render_page(summary: Summary, about: About) -> str:
         tables=_tables(summary, about),
         few=_few(summary) if len(summary.shots) > 1 else "",
         costs=costs(summary),
-        bar=_bar(),
+        bar=data_uri(colour_bar(360, 14), "PNG"),
         settings={name: _settings(summary.of(name, shots)[0]) for name in names},
         versions=summary.records[0].identity["versions"],
     )  # fmt: skip
@@ -159,23 +157,8 @@ def _plain(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _bar() -> str:
-    file = io.BytesIO()
-    Image.fromarray(colour_bar(360, 14)).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
 def _environment() -> jinja2.Environment:
-    try:
-        import jinja2
-    except ImportError as problem:
-        raise MissingLibraryError(
-            "the page needs jinja2, which is not installed. Install it: pip install 'patchcore-plugin[eval]'"
-        ) from problem
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    environment = template_environment(_source, "the page")
     environment.filters |= {"hundred": _hundred, "short": lambda name: PurePosixPath(name).name, "percent": _percent}
     environment.globals |= {"abs": abs}
     return environment

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_plugin.benchmark.heat_places import heat_scale, hottest_on_defect, mask_of, picture_of
+from patchcore_plugin.benchmark.heat_places import heat_scale, hottest_on_defect, picture_of
 from patchcore_plugin.benchmark.peak_memory import PeakMemory
 from patchcore_plugin.benchmark.record import Cost, Picture, Record, Seen
 from patchcore_plugin.calibration import Calibration
 from patchcore_plugin.datasets.split import GOOD
 from patchcore_plugin.detector import PatchCore
-from patchcore_plugin.evaluation import auroc_by_defect, figures_of_merit
+from patchcore_plugin.evaluation import auroc_by_defect, defect_mask, figures_of_merit
 from patchcore_plugin.images import read_image
 from patchcore_plugin.intervals import bootstrap_interval
 from patchcore_plugin.metrics import image_auroc
@@ -148,7 +148,7 @@ def _places(scores: Scores, test: Sequence[TestImage], progress: Progress) -> Pl
     on_defect: list[bool | None] = []
     for i, image in enumerate(test):
         heat = scores.map(i)
-        mask = mask_of(image, (heat.shape[0], heat.shape[1]))
+        mask = defect_mask(image.masks, (heat.shape[0], heat.shape[1]))
         pixels.add(mask, heat)
         marked = bool(mask.any())
         shares.append(float(mask.mean()) if marked else None)
@@ -176,7 +176,7 @@ def _pictures(
     scale = heat_scale(scores.patch[kinds == GOOD], verdicts.threshold)
     for i in _worst(scores, kinds, verdicts):
         heat = scores.map(i)
-        mask = mask_of(test[i], (heat.shape[0], heat.shape[1])) if pixels else None
+        mask = defect_mask(test[i].masks, (heat.shape[0], heat.shape[1])) if pixels else None
         white_level = scores.settings.images.white_level
         yield picture_of(names[i], read_image(test[i].path), heat, mask, scale, white_level)
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from patchcore_plugin.atomic_file import replacing
-from patchcore_plugin.errors import MissingLibraryError
 from patchcore_plugin.report.charts import Series, histogram, roc_chart
+from patchcore_plugin.report.data_uri import data_uri
 from patchcore_plugin.report.findings import (
     Ranked,
     choose_shown,
@@ -30,6 +26,7 @@ from patchcore_plugin.report.findings import (
 )
 from patchcore_plugin.report.heat_map import colour_bar, shrink
 from patchcore_plugin.report.report_data import Entry, Picture, ReportData
+from patchcore_plugin.report.templates import template_environment
 
 if TYPE_CHECKING:
     import os
@@ -85,23 +82,14 @@ def render_page(report: ReportData) -> str:
         mistakes=worst_mistakes(ranked),
         histogram=_histogram(ranked, threshold, in_hindsight),
         roc=_roc(quality, counts) if quality else "",
-        bar=_data_uri(colour_bar(360, 14), "PNG"),
+        bar=data_uri(colour_bar(360, 14), "PNG"),
         threshold_place=_place_on_bar(threshold, report.scale),
     )
 
 
 def _environment() -> jinja2.Environment:
-    try:
-        import jinja2
-    except ImportError as problem:
-        raise MissingLibraryError(
-            "the report page needs jinja2, which is not installed. Install it: pip install 'patchcore-plugin[eval]'"
-        ) from problem
     here = files("patchcore_plugin.report")
-    loader = jinja2.FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = template_environment(lambda name: here.joinpath(name).read_text(encoding="utf-8"), "the report page")
     environment.filters |= {"number": _number, "score": _score, "share": _share, "picture": _picture, "href": quote}
     environment.globals |= {"in_words": in_words, "in_hundreds": in_hundreds, "per_hundred": per_hundred}
     return environment
@@ -154,11 +142,4 @@ def _share(value: float) -> str:
 def _picture(picture: Picture) -> str:
     """Turn a picture, or the function that makes it, into a data URI; empty where there is none."""
     made = picture() if callable(picture) else picture
-    return "" if made is None else _data_uri(shrink(made, _LONGEST), "JPEG")
-
-
-def _data_uri(picture: npt.NDArray[np.uint8], kind: str) -> str:
-    file = io.BytesIO()
-    options: dict[str, Any] = {"quality": 84, "subsampling": 0, "optimize": True} if kind == "JPEG" else {}
-    Image.fromarray(picture).save(file, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return "" if made is None else data_uri(shrink(made, _LONGEST), "JPEG")

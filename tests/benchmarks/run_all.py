@@ -61,11 +61,25 @@ def run(file: Path) -> Outcome:
     return Outcome(file, done.stdout or done.stderr.strip().rpartition("\n")[2], done.returncode if done.stdout else 2)
 
 
+def benchmark_called(name: str) -> Path:
+    """Find a benchmark by its path, or by the name of its file alone."""
+    found = [path.resolve() for path in (Path(name), HERE / name) if path.is_file()]
+    if not found:
+        known = ", ".join(sorted(path.name for path in benchmarks()))
+        raise SystemExit(f"there is no benchmark {name!r}. Name one of {known}.")
+    return found[0]
+
+
+def benchmarks() -> set[Path]:
+    """List all of them."""
+    return set(HERE.glob("*.py")) - {HERE / name for name in TOOLS}
+
+
 def main() -> int:
     """Run those named on the command line, or all."""
-    named = [Path(argument).resolve() for argument in sys.argv[1:]]
+    named = [benchmark_called(argument) for argument in sys.argv[1:]]
     outcomes = []
-    for file in named or sorted(set(HERE.glob("*.py")) - {HERE / name for name in TOOLS}):
+    for file in named or sorted(benchmarks()):
         outcomes.append(run(file))
         print(f"{outcomes[-1].verdict:<14} {file.name}", flush=True)
     sections = {**(standing() if named else {}), **{title_of(one.file): one.section() for one in outcomes}}

@@ -1,47 +1,16 @@
 from __future__ import annotations
 
 import sys
-from html.parser import HTMLParser
 
 import pytest
 from made_up_records import DOT, record, seen
+from read_page import Page
 
 from patchcore_plugin.benchmark.page import About, render_page, write_page
 from patchcore_plugin.benchmark.summary import Summary
 from patchcore_plugin.errors import MissingLibraryError
 
 ABOUT = About("mtd", {"default": "lite0, 64 px", "fine": "lite2, 96 px"}, "patchcore benchmark mtd tiles --out bench")
-
-
-class Page(HTMLParser):
-    """Text and tags of a page; whether all tags close is checked on the way."""
-
-    VOID = frozenset({"meta", "img", "input", "br"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.words = [], [], []
-        self.feed(text)
-        assert self.open == []
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.words.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def run(**more):

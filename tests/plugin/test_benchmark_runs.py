@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up_images import save
 from made_up_tiles import SIZE, tiles
 
 from patchcore_plugin.benchmark.features import Features
-from patchcore_plugin.benchmark.heat_places import heat_scale, hottest_on_defect, mask_of
+from patchcore_plugin.benchmark.heat_places import heat_scale, hottest_on_defect
 from patchcore_plugin.benchmark.ledger import Ledger
 from patchcore_plugin.benchmark.peak_memory import PeakMemory
 from patchcore_plugin.benchmark.protocol import Configuration, Protocol
@@ -17,7 +16,6 @@ from patchcore_plugin.benchmark.runs import carry_out
 from patchcore_plugin.benchmark.series import carry_out_all, plan
 from patchcore_plugin.config import load_settings
 from patchcore_plugin.datasets import open_dataset
-from patchcore_plugin.datasets.split import TestImage
 from patchcore_plugin.errors import ImageError, OutputError, StoreError
 from patchcore_plugin.progress import silent
 
@@ -151,17 +149,6 @@ def test_a_defect_without_a_mask_is_refused_before_anything_is_computed(protocol
     with pytest.raises(ImageError, match=r"is defective .* but has no mask.*--no-pixels"):
         plan(protocol, Ledger(tmp_path))
     assert len(plan(replace(protocol, pixels=False), Ledger(tmp_path))) == 4
-
-
-def test_masks_are_joined_and_one_of_another_size_is_named(tmp_path):
-    one, two, small = (np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8), np.zeros((2, 3), np.uint8))
-    one[0, 0] = two[3, 5] = 7
-    files = [save(mask, tmp_path / f"{i}.png") for i, mask in enumerate((one, two, small))]
-    image = TestImage(tmp_path / "image.png", "crack", tuple(files[:2]))
-    assert np.argwhere(mask_of(image, (4, 6))).tolist() == [[0, 0], [3, 5]]
-    assert not mask_of(replace(image, masks=()), (4, 6)).any()
-    with pytest.raises(ImageError, match=r"2.png is 2 x 3 pixels, but .*image.png is 4 x 6"):
-        mask_of(replace(image, masks=tuple(files)), (4, 6))
 
 
 @pytest.mark.parametrize(("place", "on"), [((50, 50), True), ((50, 62), True), ((50, 80), False)])

@@ -3,48 +3,17 @@ from __future__ import annotations
 import base64
 import io
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from made_up_reports import labelled, report
 from PIL import Image
+from read_page import Page
 
 from patchcore_plugin.errors import EmptyInputError, InputError, MissingLibraryError, NonFiniteError
 from patchcore_plugin.report.page import Entry, render_page, write_page
 
 PICTURE = np.full((20, 30, 3), 90, np.uint8)
-
-
-class Page(HTMLParser):
-    """What a reader without scripts gets: text, attributes by tag, and whether all tags close."""
-
-    VOID = frozenset({"meta", "img", "input"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.words = [], [], []
-        self.feed(text)
-        assert self.open == []
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.words.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def test_the_headline_counts_what_is_found_and_missed():

@@ -1,6 +1,6 @@
 """A memory bank as one ``.safetensors`` file: nothing in it is executed, and every way it can be bad has its own words.
 
-The tensors are ``bank``, ``origins`` and ``held_out_scores``; everything else is JSON in the header's metadata. A
+The tensors are ``bank``, ``origins``, ``held_out_scores`` and, where there is one, ``whitening``; everything else is JSON in the header's metadata. A
 SHA-256 over tensors and metadata tells an altered file from an intact one.
 """
 
@@ -27,6 +27,7 @@ FORMAT = "patchcore-plugin memory bank"
 FORMAT_VERSION = 1
 _HEADER_LIMIT = 256 * 2**20  # bytes; a longer header is no header
 _TENSORS = {"bank": ("F32", "F16"), "origins": ("I32",), "held_out_scores": ("F64",)}
+_OPTIONAL = {"whitening": ("F32",)}
 
 
 def write_bank(path: str | os.PathLike[str], bank: MemoryBank) -> None:
@@ -43,6 +44,8 @@ def write_bank(path: str | os.PathLike[str], bank: MemoryBank) -> None:
         "origins": np.ascontiguousarray(bank.origins),
         "held_out_scores": np.ascontiguousarray(bank.held_out_scores, dtype=np.float64),
     }
+    if bank.whitening is not None:
+        tensors["whitening"] = np.ascontiguousarray(bank.whitening)
     metadata = _metadata(bank)
     metadata["sha256"] = _checksum(tensors, metadata)
     with replacing(path) as temporary:
@@ -81,6 +84,7 @@ def read_bank(path: str | os.PathLike[str]) -> MemoryBank:
         weights_sha256=facts["weights_sha256"],
         held_out_scores=tensors["held_out_scores"],
         search_facts=facts.get("search_facts", {}),  # files of 0.1 have none
+        whitening=tensors.get("whitening"),
     )
 
 
@@ -113,7 +117,7 @@ def _checksum(tensors: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) ->
     digest = hashlib.sha256()
     for key in ("format", "format_version", "facts"):
         digest.update(f"{key}={len(metadata[key])}:{metadata[key]}".encode())
-    for name in sorted(_TENSORS):
+    for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])
         digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
@@ -131,10 +135,11 @@ def _checked_header(path: Path) -> dict[str, str]:
             f"{path} has format {metadata.get('format_version')}, but this version reads format {FORMAT_VERSION}. "
             "Upgrade patchcore-plugin to read it, or fit again."
         )
-    end = data_start + max((_end_of(header, name, path) for name in _TENSORS), default=0)
+    tensors = _TENSORS | {name: kinds for name, kinds in _OPTIONAL.items() if name in header}
+    end = data_start + max(_end_of(header, name, kinds, path) for name, kinds in tensors.items())
     if size < end:
         raise ModelFileError(f"{path} is truncated: {size} bytes of {end}. Fetch it again, or fit again.")
-    if size > end or not {"facts", "sha256"} <= metadata.keys() or len(header) != len(_TENSORS) + 1:
+    if size > end or not {"facts", "sha256"} <= metadata.keys() or len(header) != len(tensors) + 1:
         raise ModelFileError(f"{path} was altered: it holds more or less than was saved. Fetch it again, or fit again.")
     return metadata
 
@@ -162,10 +167,10 @@ def _header(path: Path) -> tuple[dict[str, Any], int, int]:
     return header, 8 + length, size
 
 
-def _end_of(header: dict[str, Any], name: str, path: Path) -> int:
+def _end_of(header: dict[str, Any], name: str, kinds: tuple[str, ...], path: Path) -> int:
     """Say where a tensor's bytes end, refusing a tensor that is missing or of another kind."""
     match header.get(name):
-        case {"dtype": str(dtype), "data_offsets": [int(), int(end)]} if dtype in _TENSORS[name]:
+        case {"dtype": str(dtype), "data_offsets": [int(), int(end)]} if dtype in kinds:
             return end
     raise ModelFileError(
         f"{path} was altered: the tensor {name!r} is not as it was saved. Fetch it again, or fit again."

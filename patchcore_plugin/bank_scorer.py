@@ -13,6 +13,7 @@ from patchcore_plugin.calibration import Calibration
 from patchcore_plugin.config_sections import ScoringSettings
 from patchcore_plugin.errors import TooFewRowsError, WidthMismatchError
 from patchcore_plugin.scores import Scores
+from patchcore_plugin.whitening import whiten
 from patchcore_reference.pooling import pooled_scores
 from patchcore_reference.scoring import farthest_patch, neighborhood_weight, patch_scores
 
@@ -65,8 +66,10 @@ class BankScorer:
         told = json.loads(json.dumps(getattr(self.index, "facts", {}), default=str))
         return replace(self, bank=replace(self.bank, search_facts=told))
 
-    def score(self, patches: PatchGrid, names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Scores:
-        """Score a batch.
+    def score(
+        self, patches: PatchGrid, names: Sequence[str], sizes: Sequence[tuple[int, int]], *, whitened: bool = False
+    ) -> Scores:
+        """Score a batch; ``whitened`` says that the bank's whitening, if it has one, was applied to it before.
 
         Shapes: patches (B, h, w, D) -> Scores of B images.
         Raises: WidthMismatchError when D is not the bank's.
@@ -78,6 +81,8 @@ class BankScorer:
                 f"each patch embedding has {width} values but each memory-bank row has {self.bank.width}. "
                 "Score with the extractor and aggregator the bank was fitted with, or fit again."
             )
+        if self.bank.whitening is not None and not whitened:
+            patches = whiten(patches, self.bank.whitening)
         distances, rows = self.index.query(patches.reshape(-1, width), k=self.settings.scoring.neighbors)
         distances = as_numpy(distances, "distances")
         scores = patch_scores(distances, self.settings.scoring.distance).reshape(grid)

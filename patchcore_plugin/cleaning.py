@@ -85,14 +85,14 @@ def cleaned(good: GoodImages, parts: Parts, settings: Settings, progress: Progre
 
 
 def _cross_scores(good: GoodImages, parts: Parts, settings: Settings, progress: Progress) -> npt.NDArray[np.float64]:
-    """Score each image against a bank that never saw it: (images + images put aside,)."""
-    grids = _grids(good.embeddings, good)
-    aside = _grids(good.held_out, good)
+    """Score each image, as it came, against a bank that never saw it, mirrored or not: (images + put aside,)."""
+    grids = _grids(good.embeddings, good, 1 + len(good.flips))
+    aside = _grids(good.held_out, good, 1)
     halves = np.array_split(np.random.default_rng(settings.cleaning.seed).permutation(len(grids)), 2)
     scores = np.empty(len(grids) + len(aside))
     for number, (known, asked) in enumerate((halves, halves[::-1])):
         progress(LOOKING, number, 2)
-        scorer = _scorer(grids[np.sort(known)], parts, settings)
+        scorer = _scorer(grids[np.sort(known)], good.flips, parts, settings)
         asked = np.sort(asked)
         scores[asked] = _image_scores(scorer, grids, asked)
         if number == 0 and len(aside):
@@ -101,24 +101,24 @@ def _cross_scores(good: GoodImages, parts: Parts, settings: Settings, progress: 
     return scores
 
 
-def _grids(embeddings: Any, good: GoodImages) -> Any:
-    return embeddings.reshape(-1, *good.grid, good.embeddings.shape[1])
+def _grids(embeddings: Any, good: GoodImages, pictures: int) -> Any:
+    return embeddings.reshape(-1, pictures, *good.grid, good.embeddings.shape[1])
 
 
-def _scorer(grids: Any, parts: Parts, settings: Settings) -> BankScorer:
+def _scorer(grids: Any, flips: tuple[str, ...], parts: Parts, settings: Settings) -> BankScorer:
     rows_of_all = grids.reshape(-1, grids.shape[-1])
     rows, _ = parts.select(rows_of_all, lambda *_: None)
     bank = as_numpy(rows_of_all[rows]).astype(settings.scoring.bank_dtype, copy=False)
-    names = tuple(map(str, range(len(grids))))
-    origins = origins_of(rows, len(grids), grids.shape[1:3])
-    return BankScorer.build(MemoryBank(bank, origins, names, grids.shape[1:3], {}), parts.neighbors, settings)
+    names, grid = tuple(map(str, range(len(grids)))), (int(grids.shape[2]), int(grids.shape[3]))
+    origins = origins_of(rows, len(grids), grid, flips)
+    return BankScorer.build(MemoryBank(bank, origins, names, grid, {}), parts.neighbors, settings)
 
 
 def _image_scores(scorer: BankScorer, grids: Any, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     found = []
     for start in range(0, len(numbers), BATCH):
         few = numbers[start : start + BATCH]
-        found.append(scorer.score(grids[few], [""] * len(few), [scorer.settings.images.size] * len(few)))
+        found.append(scorer.score(grids[few, 0], [""] * len(few), [scorer.settings.images.size] * len(few)))
     return Scores.join(found).image
 
 

@@ -35,6 +35,7 @@ def _built_in(
 _TABLE = {
     "extractor": (
         _built_in("ensemble", "extractors.ensemble:Ensemble", "several extractors, their layers side by side"),
+        _built_in("multi-scale", "extractors.multi_scale:MultiScale", "one extractor, each image at several sizes"),
         _built_in("numba-cnn", "extractors.numba_cnn:NumbaCnn", "compiled network for the CPU, no torch", ("numba",)),
         _built_in("numpy-cnn", "extractors.numpy_cnn:NumpyCnn", "the same network in plain NumPy: slow, easy to read"),
         _built_in("timm", "extractors.timm_backbone:TimmBackbone", "any network of timm", ("torch", "timm"), "timm"),
@@ -66,6 +67,9 @@ _TABLE = {
             "the same as local-mean by torch, on any device",
             ("torch",),
             "torch",
+        ),
+        _built_in(
+            "with-position", "aggregators.with_position:WithPosition", "another aggregator, and where each patch lies"
         ),
     ),
     "sampler": (

@@ -13,6 +13,7 @@ from patchcore_plugin.config_files import parse_value, presets, read_config, rea
 from patchcore_plugin.config_sections import (
     CalibrationSettings,
     CleaningSettings,
+    EmbeddingSettings,
     ImageSettings,
     MemorySettings,
     PartSettings,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CalibrationSettings",
     "CleaningSettings",
+    "EmbeddingSettings",
     "ImageSettings",
     "MemorySettings",
     "PartSettings",
@@ -50,6 +52,7 @@ class Settings(BaseModel):
     images: ImageSettings = ImageSettings()
     extractor: PartSettings
     aggregator: PartSettings
+    embedding: EmbeddingSettings = EmbeddingSettings()
     cleaning: CleaningSettings = CleaningSettings()
     sampler: PartSettings
     neighbors: PartSettings

@@ -29,9 +29,17 @@ def _bytes(value: Any) -> Any:
     return bytes_of(value) if isinstance(value, str) and value.lower() != "none" else _none_word(value)
 
 
+def _each_once(value: Any) -> Any:
+    several = [value] if isinstance(value, str) else value  # one word alone: quotes are a nuisance on a command line
+    if isinstance(several, (list, tuple)) and len(set(map(str, several))) < len(several):
+        raise ValueError("named twice")
+    return several
+
+
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Real = Annotated[float, BeforeValidator(_no_truth_value)]
 Positive = Annotated[Real, Field(gt=0)]
+Flip = Literal["horizontal", "vertical", "both"]
 Size = Annotated[tuple[Annotated[Whole, Field(gt=0)], Annotated[Whole, Field(gt=0)]], BeforeValidator(_square)]
 
 
@@ -61,6 +69,10 @@ class ImageSettings(_Section):
     white_level: Annotated[Positive | None, BeforeValidator(_none_word)] = Field(
         default=None, description='a number above 0 (the value that counts as white in 16-bit images) or "none"'
     )
+    flips: Annotated[tuple[Flip, ...], BeforeValidator(_each_once)] = Field(
+        default=(),
+        description='a list of "horizontal", "vertical" and "both" (turned by 180 degrees), each at most once,',
+    )
 
     @model_validator(mode="after")
     def _one_shape_for_all(self) -> ImageSettings:
@@ -78,6 +90,14 @@ class ImageSettings(_Section):
                 f"images.crop is {self.crop}, but it is cut from the middle of size {self.size}: at most that"
             )
         return self
+
+
+class EmbeddingSettings(_Section):
+    """What becomes of patch embeddings before they are remembered or compared."""
+
+    whitening: Annotated[Real, Field(ge=0, le=1)] = Field(
+        default=0.0, description="a number from 0 (as the network gives them) to 1 (all directions vary alike)"
+    )
 
 
 class ScoringSettings(_Section):

@@ -15,13 +15,14 @@ from patchcore_plugin.cleaning import cleaned, require_cleanable
 from patchcore_plugin.config import Settings, load_settings
 from patchcore_plugin.errors import NotFittedError, TooFewRowsError, WeightsError
 from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, CLEANING, EMBEDDING, FitReport, Stopwatch
-from patchcore_plugin.fitting import BATCH, embed_good_images, open_shelf
+from patchcore_plugin.fitting import BATCH, embed_good_images, images_a_step, open_shelf
 from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_bank import MemoryBank, origins_of
 from patchcore_plugin.memory_budget import Budget
 from patchcore_plugin.parts import create_parts
 from patchcore_plugin.progress import Progress, silent
 from patchcore_plugin.scores import Scores
+from patchcore_plugin.whitening import require_whitenable, whiten_good_images
 
 if TYPE_CHECKING:
     import os
@@ -69,18 +70,20 @@ class PatchCore:
                 store:  a folder for the embeddings. A fit that was killed goes on from there; delete it when done.
         Raises: NoImagesError, ImageError, NonFiniteError; ConfigError, OutputError, StoreError where a memory budget
                 or a store is set. What was fitted before is then still there.
-        Cost:   N = images*h*w embeddings of D float32, in memory, or on disk where a budget or a store is set; and the
-                sampler's time.
+        Cost:   N = images*h*w embeddings of D float32, as many again for each of ``images.flips``, in memory, or on
+                disk where a budget or a store is set; and the sampler's time.
         """
-        source = iterate(images, self.settings.images, batch_size=BATCH, skip_unreadable=skip_unreadable)
-        require_cleanable(
-            self.settings, source.image_count, on_disk=store is not None or self.settings.memory.budget is not None
-        )
+        batch_size = images_a_step(self.settings)
+        source = iterate(images, self.settings.images, batch_size=batch_size, skip_unreadable=skip_unreadable)
+        on_disk = store is not None or self.settings.memory.budget is not None
+        require_cleanable(self.settings, source.image_count, on_disk=on_disk)
+        require_whitenable(self.settings, on_disk=on_disk)
         watch = Stopwatch()
         with open_shelf(source, self.parts, self.settings, store, skip_unreadable) as shelf:
             resumed = shelf.first
             with watch(EMBEDDING):
                 good = embed_good_images(source, self.parts, shelf, progress)
+                whitening = whiten_good_images(good, self.settings.embedding.whitening)
             left_out: tuple[str, ...] = ()
             if self.settings.cleaning.drop:
                 with watch(CLEANING):
@@ -91,11 +94,12 @@ class PatchCore:
                 rows, facts = self.parts.select(good.embeddings, partial(progress, PICKING), left)
                 bank = MemoryBank(
                     embeddings=as_numpy(good.embeddings[rows]).astype(self.settings.scoring.bank_dtype, copy=False),
-                    origins=origins_of(rows, len(good.names), good.grid),
+                    origins=origins_of(rows, len(good.names), good.grid, good.flips),
                     image_names=good.names,
                     grid=good.grid,
                     settings=self.parts.resolved(self.settings),
                     weights_sha256=getattr(self.parts.extractor, "weights_sha256", None),
+                    whitening=whitening,
                 )
             with watch(CALIBRATING):
                 scorer = self._calibrated(self._scorer_of(bank).noting_search_facts(), good, progress)
@@ -107,7 +111,8 @@ class PatchCore:
         """Let the images put aside be the yardstick: they are scored as any image will be."""
         scores: list[Scores] = []
         for patches, names in good.held_out_batches(BATCH):
-            scores.append(scorer.score(patches, names, [self.settings.images.size] * len(names)))
+            sizes = [self.settings.images.size] * len(names)
+            scores.append(scorer.score(patches, names, sizes, whitened=True))
             progress("calibrating", sum(map(len, scores)), len(good.held_out_names))
         return scorer.calibrated(Scores.join(scores).image) if scores else scorer
 

@@ -38,7 +38,8 @@ class FitReport:
     Units: ``seconds`` of wall time by stage. ``images`` and ``resumed`` count images; those that an earlier,
            interrupted fit had embedded were resumed. ``sampler_facts`` and ``search_facts`` are in the sampler's and
            the search index's own words (batches, radius ...; recall ...), empty where they tell nothing.
-           ``left_out`` names the images that ``cleaning.drop`` left out, least like the others first.
+           ``left_out`` names the images that ``cleaning.drop`` left out, least like the others first; ``flips`` how
+           the images to choose from were mirrored: ``rows`` counts those pictures too, ``images`` does not.
     """
 
     images: int
@@ -51,6 +52,7 @@ class FitReport:
     sampler_facts: Mapping[str, Any] = field(default_factory=dict)
     search_facts: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    flips: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -65,14 +67,14 @@ class FitReport:
         """Collect what is known when a fit is done."""
         rows, width = good.embeddings.shape
         images, aside = len(good.names), len(good.held_out_names)
-        return cls(images, aside, resumed, rows, width, len(bank), seconds, sampler_facts, bank.search_facts, left_out)
+        facts = (sampler_facts, bank.search_facts)
+        return cls(images, aside, resumed, rows, width, len(bank), seconds, *facts, left_out, good.flips)
 
     def in_words(self) -> list[str]:
         """Say it in lines for a terminal."""
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
-        lines = [
-            f"{self.rows:,} patches of {self.images} images, {self.width} values each: {self.bank_rows:,} remembered"
-        ]
+        images = f"{self.images} images{' and their mirrored ones' if self.flips else ''}"
+        lines = [f"{self.rows:,} patches of {images}, {self.width} values each: {self.bank_rows:,} remembered"]
         if self.resumed:
             lines.append(f"{self.resumed} images were embedded by an earlier run already")
         if self.left_out:

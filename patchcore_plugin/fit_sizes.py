@@ -56,7 +56,8 @@ def _scratch_bytes(sampler: Any, rows: int, width: int, budget: Budget) -> int:
 class FitSizes:
     """Images to choose from and put aside, the patch grid (h, w), the width D; bank rows where the sampler knows.
 
-    ``scratch_bytes`` is what the sampler may put on the disk while it chooses, beside embeddings that wait there.
+    ``scratch_bytes`` is what the sampler may put on the disk while it chooses, beside embeddings that wait there;
+    ``pictures`` how many each image to choose from gives: itself, and one for each of ``images.flips``.
     """
 
     images: int
@@ -66,6 +67,7 @@ class FitSizes:
     bank_rows: int | None
     bank_dtype: str = "float32"
     scratch_bytes: int = 0
+    pictures: int = 1
 
     @classmethod
     def of(cls, image_count: int, parts: Parts, settings: Settings) -> FitSizes:
@@ -76,21 +78,21 @@ class FitSizes:
         """
         h, w, width = patch_shape(parts, settings)
         held_out = len(numbers_held_out(image_count, settings.calibration))
-        images = image_count - held_out
-        rows = images * h * w
+        images, pictures = image_count - held_out, 1 + len(settings.images.flips)
+        rows = images * pictures * h * w
         kept = _rows_kept(parts.sampler, rows, width)
         scratch = _scratch_bytes(parts.sampler, rows, width, Budget(settings.memory.budget))
-        return cls(images, held_out, (h, w), width, kept, settings.scoring.bank_dtype, scratch)
+        return cls(images, held_out, (h, w), width, kept, settings.scoring.bank_dtype, scratch, pictures)
 
     @property
     def rows(self) -> int:
         """Patch embeddings to choose from, N."""
-        return self.images * self.grid[0] * self.grid[1]
+        return self.images * self.pictures * self.grid[0] * self.grid[1]
 
     @property
     def embedding_bytes(self) -> int:
         """Bytes of all patch embeddings, those put aside included."""
-        return (self.images + self.held_out) * self.grid[0] * self.grid[1] * self.width * 4
+        return (self.rows + self.held_out * self.grid[0] * self.grid[1]) * self.width * 4
 
     @property
     def disk_bytes(self) -> int:

@@ -2,7 +2,8 @@
 
     manifest.json    what the embeddings are made from                          store_manifest.py
     done.json        how many images are complete, which were left out
-    remembered.f32   rows of the images to choose from, image after image       embedding_store.py
+    remembered.f32   rows of the images to choose from, image after image, each
+                     with its mirrored pictures behind it                       embedding_store.py
     held_out.f32     rows of the images that only calibrate
     *.scratch        what the sampler cannot keep in memory, while it chooses
     lock             held while a process uses the folder
@@ -51,18 +52,20 @@ class FitStore:
         manifest: Manifest,
         aside: frozenset[int],
         *,
+        flips: tuple[str, ...] = (),
         skip_unreadable: bool = False,
         scratch_bytes: int = 0,
     ) -> None:
         """Open a folder for exactly the fit that ``manifest`` describes, or begin one there.
 
-        Args:   aside: numbers of the images that only calibrate; skip_unreadable: whether images may be missing;
-                scratch_bytes: what the sampler will put there beside the embeddings.
+        Args:   aside: numbers of the images that only calibrate; flips: how the others come once more;
+                skip_unreadable: whether images may be missing; scratch_bytes: what the sampler will put there beside
+                the embeddings.
         Raises: StoreError when another process uses it, or when it holds another fit's embeddings or is damaged;
                 OutputError when it cannot be written, holds something else, or its disk is too small; ImageError when
                 images were left out there, but none may be here. What the folder held is then as it was.
         """
-        self.folder, self._manifest, self._aside = folder, manifest, aside
+        self.folder, self._manifest, self.aside, self.flips = folder, manifest, aside, flips
         with ExitStack() as opened:
             opened.callback(_locked(folder).release)
             self.first, left_out = self._resumed(skip_unreadable, scratch_bytes)
@@ -91,31 +94,34 @@ class FitStore:
                 )
         else:
             _require_ours(self.folder)
-        h, w = self._manifest.grid
-        total = len(self._manifest.images) * h * w * self._manifest.width * 4
+        total = sum(self._rows(len(self._manifest.images), len(self.aside))) * self._manifest.width * 4
         require_space({self.folder: max(0, total + scratch_bytes - stored_bytes(self.folder))})
         for left_behind in _left_behind(self.folder):
             left_behind.unlink()
         return done, left_out
 
+    def _rows(self, images: int, aside: int) -> tuple[int, int]:
+        """Count the rows of so many images, of which some are put aside: to choose from, and put aside."""
+        h, w = self._manifest.grid
+        return (images - aside) * (1 + len(self.flips)) * h * w, aside * h * w
+
     def _cut_to_what_is_complete(self) -> None:
         seen = np.setdiff1d(np.arange(self.first), self._left_out).tolist()
-        aside = sum(number in self._aside for number in seen)
-        h, w = self._manifest.grid
-        for store, images in ((self._remembered, len(seen) - aside), (self._held_out, aside)):
-            if len(store) < images * h * w:
+        complete = self._rows(len(seen), sum(number in self.aside for number in seen))
+        for store, rows in zip((self._remembered, self._held_out), complete, strict=True):
+            if len(store) < rows:
                 raise StoreError(
-                    f"{store.path} is damaged: it holds {len(store)} rows of {images * h * w} that were complete. "
+                    f"{store.path} is damaged: it holds {len(store)} rows of {rows} that were complete. "
                     "Delete the folder to begin anew."
                 )
-            store.cut(images * h * w)
+            store.cut(rows)
 
     def add(self, numbers: Rows, patches: PatchGrid) -> None:
-        """Take the embeddings (B, h, w, D) of the images with these numbers; ``first`` moves behind them.
+        """Take the embeddings (P, h, w, D) of the pictures of these images; ``first`` moves behind them.
 
         Raises: OutputError when the disk is full; complete images are kept.
         """
-        put_aside = np.array([number in self._aside for number in numbers.tolist()])
+        put_aside = np.array([number in self.aside for number in numbers.tolist()])
         for store, chosen in ((self._remembered, ~put_aside), (self._held_out, put_aside)):
             if chosen.any():
                 store.append(as_numpy(patches, "patches")[chosen].reshape(-1, self._manifest.width))
@@ -132,9 +138,10 @@ class FitStore:
         return GoodImages(
             self._remembered,
             self._held_out,
-            tuple(name for number, name in seen if number not in self._aside),
-            tuple(name for number, name in seen if number in self._aside),
+            tuple(name for number, name in seen if number not in self.aside),
+            tuple(name for number, name in seen if number in self.aside),
             self._manifest.grid,
+            self.flips,
         )
 
     def _note_missing(self, present: list[int], up_to: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from patchcore_plugin.errors import NoImagesError
 from patchcore_plugin.fit_sizes import FitSizes, numbers_held_out
+from patchcore_plugin.flips import pictures_of
 from patchcore_plugin.good_images import GoodImages, InMemory, Shelf
 from patchcore_plugin.memory_budget import Budget
 
@@ -25,6 +26,11 @@ BATCH = 16  # images a step: enough to keep every core busy, few enough to stay 
 READING = "reading good images"
 
 
+def images_a_step(settings: Settings) -> int:
+    """Say how many good images are read at a time, so that with their mirrored pictures they make one batch."""
+    return max(1, BATCH // (1 + len(settings.images.flips)))
+
+
 @contextmanager
 def open_shelf(
     source: Batches, parts: Parts, settings: Settings, folder: str | os.PathLike[str] | None, skip_unreadable: bool
@@ -38,7 +44,7 @@ def open_shelf(
     """
     aside = frozenset(numbers_held_out(source.image_count, settings.calibration).tolist())
     if settings.memory.budget is None and folder is None:
-        yield InMemory(source.names, aside)
+        yield InMemory(source.names, aside, settings.images.flips)
         return
     from patchcore_plugin.fit_store import FitStore
     from patchcore_plugin.store_manifest import Manifest, deciding_settings, image_stamps
@@ -46,11 +52,14 @@ def open_shelf(
     sizes = FitSizes.of(source.image_count, parts, settings)
     Budget(settings.memory.budget).require_fit(parts.sampler, settings.sampler.name, sizes)
     images = image_stamps(source.items, source.names)
-    manifest = Manifest(deciding_settings(settings, parts, BATCH), images, sizes.grid, sizes.width)
-    with _folder(folder) as place:
-        scratch = sizes.scratch_bytes
-        with FitStore(place, manifest, aside, skip_unreadable=skip_unreadable, scratch_bytes=scratch) as store:
-            yield store
+    made_from = deciding_settings(settings, parts, images_a_step(settings))
+    manifest = Manifest(made_from, images, sizes.grid, sizes.width)
+    flips, scratch = settings.images.flips, sizes.scratch_bytes
+    with (
+        _folder(folder) as place,
+        FitStore(place, manifest, aside, flips=flips, skip_unreadable=skip_unreadable, scratch_bytes=scratch) as store,
+    ):
+        yield store
 
 
 @contextmanager
@@ -63,14 +72,15 @@ def _folder(named: str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 def embed_good_images(source: Batches, parts: Parts, shelf: Shelf, progress: Progress) -> GoodImages:
-    """Embed every image that is not on the shelf yet, and put it there.
+    """Embed every image that is not on the shelf yet, with its mirrored pictures, and put all of them there.
 
     Raises: NoImagesError when no image is left to choose from.
     """
     total = source.image_count
     progress(READING, shelf.first, total)
     for batch in source.beginning_at(shelf.first):
-        shelf.add(batch.indexes, parts.embed(batch.pixels))
+        pixels, numbers = pictures_of(batch.pixels, batch.indexes, shelf.flips, shelf.aside)
+        shelf.add(numbers, parts.embed(pixels))
         progress(READING, int(batch.indexes[-1]) + 1, total)
     good = shelf.good_images()
     if not good.names:

@@ -21,6 +21,7 @@ class GoodImages:
     """Patch embeddings of the images to choose from, (N, D), and of those put aside, image after image.
 
     Both are arrays, or both are ``EmbeddingStore``; rows follow the order of the names, each image's grid row by row.
+    Behind each image to choose from stand its mirrored pictures, one for each of ``flips``; N counts them too.
     """
 
     embeddings: Embeddings | EmbeddingStore
@@ -28,6 +29,7 @@ class GoodImages:
     names: tuple[str, ...]
     held_out_names: tuple[str, ...]
     grid: tuple[int, int]
+    flips: tuple[str, ...] = ()
 
     def held_out_batches(self, size: int) -> Iterator[tuple[PatchGrid, tuple[str, ...]]]:
         """Yield the images put aside, ``size`` at a time: patches (B, h, w, D) and names."""
@@ -42,45 +44,50 @@ class Shelf(Protocol):
     """Where embeddings wait until all images are read."""
 
     first: int  # the number of the image to go on with; those before it are there already
+    aside: frozenset[int]  # numbers of the images that only calibrate
+    flips: tuple[str, ...]  # how all others come once more, right behind themselves
 
     def add(self, numbers: Rows, patches: PatchGrid) -> None:
-        """Take the embeddings (B, h, w, D) of the images with these ascending numbers."""
+        """Take the embeddings (P, h, w, D) of all pictures of the images with these ascending numbers.
+
+        A number stands there once for each picture of the image, as ``flips.pictures_of`` gives them.
+        """
 
     def good_images(self) -> GoodImages:
         """Give what was taken, when no image follows."""
 
 
-def _room_for(images: int, patches: PatchGrid) -> PatchGrid:
-    """Allocate what ``images`` images take: as an array, or as a tensor on the device where theirs are."""
-    shape = (images, *patches.shape[1:])
+def _room_for(pictures: int, patches: PatchGrid) -> PatchGrid:
+    """Allocate what so many pictures take: as an array, or as a tensor on the device where theirs are."""
+    shape = (pictures, *patches.shape[1:])
     return patches.new_empty(shape) if hasattr(patches, "new_empty") else np.empty(shape, np.float32)
 
 
 class InMemory:
-    """One array for all images: those to choose from stand in front, those put aside behind.
+    """One array for all pictures: those to choose from stand in front, those put aside behind.
 
     So no second copy of the embeddings is ever made, whichever images turn out to be unreadable. Tensors stay on their
     device.
     """
 
-    def __init__(self, names: Sequence[str], aside: frozenset[int]) -> None:
-        self.first = 0
-        self._names, self._aside = names, aside
+    def __init__(self, names: Sequence[str], aside: frozenset[int], flips: tuple[str, ...] = ()) -> None:
+        self.first, self.aside, self.flips = 0, aside, flips
+        self._names = names
         self._array: PatchGrid | None = None
-        self._seen: list[int] = []
+        self._seen: list[int] = []  # the image that each picture shows
         self._put_aside: list[int] = []
 
     @property
     def _behind(self) -> int:
         """Where the images put aside begin."""
-        return len(self._names) - len(self._aside)
+        return (len(self._names) - len(self.aside)) * (1 + len(self.flips))
 
     def add(self, numbers: Rows, patches: PatchGrid) -> None:
         """Copy a batch into the array."""
         if self._array is None:
-            self._array = _room_for(len(self._names), patches)
+            self._array = _room_for(self._behind + len(self.aside), patches)
         for number, grid in zip(numbers.tolist(), patches, strict=True):
-            start, taken = (self._behind, self._put_aside) if number in self._aside else (0, self._seen)
+            start, taken = (self._behind, self._put_aside) if number in self.aside else (0, self._seen)
             self._array[start + len(taken)] = grid
             taken.append(number)
 
@@ -92,7 +99,8 @@ class InMemory:
         return GoodImages(
             self._array[: len(self._seen)].reshape(-1, width),
             self._array[self._behind : self._behind + len(self._put_aside)].reshape(-1, width),
-            tuple(self._names[number] for number in self._seen),
+            tuple(self._names[number] for number in dict.fromkeys(self._seen)),
             tuple(self._names[number] for number in self._put_aside),
             (h, w),
+            self.flips,
         )

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from patchcore_plugin.errors import ShapeError
+from patchcore_plugin.flips import places_in_photograph
 from patchcore_reference.checks import require_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from patchcore_plugin.arrays import Embeddings
 
 
@@ -20,9 +23,11 @@ class MemoryBank:
     """M patch embeddings of good images.
 
     Shapes: embeddings float32 or float16 (M, D); origins int32 (M, 3), one (image, y, x) a row: the image's number in
-            ``image_names`` and the patch's place in the ``grid`` (h, w).
+            ``image_names`` and the patch's place in the ``grid`` (h, w). Of a patch that was seen mirrored
+            (``images.flips``) it is the place in the image as it came, where the same spot of the part is.
 
-    ``search_facts`` are what the search index told of itself when the bank was fitted, such as its measured recall;
+    ``whitening`` (D, D) float32 was applied to the embeddings, and has to be to those that are compared with them; None
+    where there is none. ``search_facts`` are what the search index told of itself when the bank was fitted, such as its measured recall;
     nothing where it tells nothing, as exact searches do.
     """
 
@@ -34,6 +39,7 @@ class MemoryBank:
     weights_sha256: str | None = None
     held_out_scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     search_facts: dict[str, Any] = field(default_factory=dict)
+    whitening: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         require_rows(self.embeddings, "memory bank")
@@ -42,8 +48,14 @@ class MemoryBank:
                 f"the bank has {len(self.embeddings)} rows but origins of shape {self.origins.shape}; "
                 "one (image, y, x) a row is needed."
             )
-        for array in (self.embeddings, self.origins, self.held_out_scores):
-            array.setflags(write=False)
+        if self.whitening is not None and self.whitening.shape != (self.width, self.width):
+            raise ShapeError(
+                f"the bank's rows have {self.width} values but its whitening matrix has shape {self.whitening.shape}; "
+                f"({self.width}, {self.width}) is needed."
+            )
+        for array in (self.embeddings, self.origins, self.held_out_scores, self.whitening):
+            if array is not None:
+                array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -59,9 +71,14 @@ class MemoryBank:
         return self.image_names[image], y, x
 
 
-def origins_of(rows: npt.NDArray[np.int64], images: int, grid: tuple[int, int]) -> npt.NDArray[np.int32]:
+def origins_of(
+    rows: npt.NDArray[np.int64], images: int, grid: tuple[int, int], flips: Sequence[str] = ()
+) -> npt.NDArray[np.int32]:
     """Turn row numbers of the fitted embeddings into (image, y, x).
 
-    Shapes: rows (M,) into the images * h * w patches -> int32 (M, 3).
+    Shapes: rows (M,) into the images * (1 + flips) * h * w patches, as ``GoodImages`` orders them -> int32 (M, 3);
+            places in mirrored pictures are mirrored back.
     """
-    return np.stack(np.unravel_index(rows, (images, *grid)), axis=1).astype(np.int32)
+    image, picture, y, x = np.unravel_index(rows, (images, 1 + len(flips), *grid))
+    y, x = places_in_photograph(picture, y, x, grid, flips)
+    return np.stack((image, y, x), axis=1).astype(np.int32)

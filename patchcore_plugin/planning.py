@@ -14,7 +14,8 @@ from patchcore_plugin.disk_space import MARGIN, free_bytes
 from patchcore_plugin.errors import ConfigError
 from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, EMBEDDING
 from patchcore_plugin.fit_sizes import FitSizes
-from patchcore_plugin.fitting import BATCH
+from patchcore_plugin.fitting import images_a_step
+from patchcore_plugin.flips import pictures_of
 from patchcore_plugin.images import iterate
 from patchcore_plugin.memory_budget import Budget, available_bytes, resident_bytes
 from patchcore_plugin.progress import Progress, duration, silent
@@ -64,8 +65,9 @@ class Plan:
             where += f", and {in_words(sizes.scratch_bytes)} beside them while choosing"
         there = "" if self.available is None else f", {in_words(self.available)} available"
         bank = in_words(sizes.bank_bytes(self.bank_rows))
+        mirrored = "" if sizes.pictures == 1 else f" (and {sizes.images * (sizes.pictures - 1):,} mirrored)"
         lines = {
-            "images": f"{sizes.images:,} to choose from, {sizes.held_out:,} put aside to calibrate",
+            "images": f"{sizes.images:,} to choose from{mirrored}, {sizes.held_out:,} put aside to calibrate",
             "patches": f"{sizes.rows:,} rows of {sizes.width} values",
             "embeddings": f"{in_words(sizes.embedding_bytes)}, {where}",
             "memory bank": f"{'' if sizes.bank_rows else 'about '}{self.bank_rows:,} rows, {bank} in the model's file",
@@ -86,7 +88,7 @@ def plan_fit(
     Cost:   seconds: compiling where that was not done yet, and a few images and runs of the sampler.
     """
     settings, parts = detector.settings, detector.parts
-    source = iterate(images, settings.images, batch_size=BATCH)
+    source = iterate(images, settings.images, batch_size=images_a_step(settings))
     detector.warm_up(progress=progress)
     sizes = FitSizes.of(source.image_count, parts, settings)
     progress(MEASURING, 0, 3)
@@ -109,23 +111,28 @@ def plan_fit(
         store=store,
         disk_free=free_bytes(store or model),
         seconds={
-            EMBEDDING: per_image * source.image_count,
+            EMBEDDING: per_image * (sizes.images + sizes.held_out / sizes.pictures),  # these are not mirrored
             CHOOSING: choosing,
             CALIBRATING: searching * sizes.held_out,
         },
-        sample_images=len(sample) // patches,
+        sample_images=len(sample) // (patches * sizes.pictures),
         sample_rows=len(sample),
         warnings=tuple(_warnings(detector, sizes, bank_rows, memory, available, model, store)),
     )
 
 
 def _embedded_sample(items: list[Any], detector: PatchCore, sizes: FitSizes) -> tuple[Embeddings, float]:
-    """Embed images spread over the whole source; return their rows and the seconds an image takes, reading included."""
-    count = max(_LEAST_IMAGES, math.ceil(SAMPLE_ROWS / (sizes.grid[0] * sizes.grid[1])))
+    """Embed images spread over the whole source, with their mirrored pictures.
+
+    Returns their rows, and the seconds that one image with these takes, reading included.
+    """
+    settings = detector.settings
+    count = max(_LEAST_IMAGES, math.ceil(SAMPLE_ROWS / (sizes.pictures * sizes.grid[0] * sizes.grid[1])))
     few = [items[i] for i in sorted(set(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)))]
     started = time.perf_counter()
-    batches = iterate(few, detector.settings.images, batch_size=BATCH)
-    patches = np.concatenate([detector.parts.embed(batch.pixels) for batch in batches])
+    batches = iterate(few, settings.images, batch_size=images_a_step(settings))
+    pictures = (pictures_of(batch.pixels, batch.indexes, settings.images.flips)[0] for batch in batches)
+    patches = np.concatenate([detector.parts.embed(pixels) for pixels in pictures])
     return patches.reshape(-1, sizes.width), (time.perf_counter() - started) / len(few)
 
 

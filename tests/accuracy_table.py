@@ -22,8 +22,27 @@ from patchcore_plugin.datasets import GOOD, open_dataset
 from patchcore_plugin.metrics import image_auroc
 
 NETWORKS = [{"name": "numba-cnn", "backbone": f"efficientnet_lite{n}"} for n in (0, 1, 2)]
-# One idea at a time, over the preset `default`; then together.
+LAYERS = ["blocks.2", "blocks.4"]  # the default's
+# One idea at a time, over the preset `default`, at its 224 px.
 IDEAS = {
+    "default": {},
+    "shape-kept": {"images.size": 224, "images.resize": "shorter-side", "images.crop": 224},
+    "valid-border": {"aggregator.border": "valid"},
+    "deep-layer": {"extractor.layers": ["blocks.4"]},
+    "three-layers": {"extractor.layers": ["blocks.2", "blocks.3", "blocks.4"]},
+    "weights": {"aggregator.layer_weights": [1.0, 1.5]},
+    "whitened": {"embedding.whitening": 0.5},
+    "white": {"embedding.whitening": 1.0},
+    "position": {"aggregator.name": "with-position", "aggregator.weight": 10.0},
+    "two-scales": {
+        "extractor.name": "multi-scale", "extractor.of": {"name": "numba-cnn", "layers": LAYERS},
+    },
+    "flips": {"images.flips": ["horizontal", "vertical"]},
+    "smoothed": {"scoring.image_sigma": 2},
+    "top-share": {"scoring.top_share": 0.01},
+}  # fmt: skip
+# Larger images, and what was put together with them.
+TOGETHER = {
     "default": {},
     "320px": {"images.size": 320},
     "320px-weights": {"images.size": 320, "aggregator.layer_weights": [1.0, 1.5]},
@@ -31,8 +50,10 @@ IDEAS = {
     "320px-eq7": {"images.size": 320, "scoring.reweight_neighbors": 9},
     "320px-three-networks": {
         "images.size": 320, "extractor.name": "ensemble",
-        "extractor.members": [{**one, "layers": ["blocks.2", "blocks.4"]} for one in NETWORKS],
+        "extractor.members": [{**one, "layers": LAYERS} for one in NETWORKS],
     },
+    "320px-whitened": {"images.size": 320, "embedding.whitening": 0.5},
+    "320px-whitened-smoothed": {"images.size": 320, "embedding.whitening": 0.5, "scoring.image_sigma": 2},
 }  # fmt: skip
 SHARES, DROP, CONTAMINATED_SEEDS = (0.0, 0.05), 0.05, (0, 1)
 
@@ -48,8 +69,23 @@ python tests/accuracy_table.py MTD_FOLDER > docs/accuracy.md
 ```
 
 which calls `patchcore benchmark` ([benchmarking.md](benchmarking.md)). Each configuration is the preset `default` with
-what its name says: `320px` larger images; `weights`: `aggregator.layer_weights = [1, 1.5]`; `smoothed`:
-`scoring.image_sigma = 2`; `eq7`: the paper's Eq. 7 with b = 9; `three-networks`: EfficientNet-Lite 0, 1 and 2 joined.
+what its name says:
+
+| name | what differs from `default` |
+|---|---|
+| `320px` | larger images |
+| `shape-kept` | the photograph's shape is kept, and the middle is seen: `images.resize = "shorter-side"` |
+| `valid-border` | only cells that exist are averaged: `aggregator.border = "valid"` |
+| `deep-layer`, `three-layers` | `blocks.4` alone; `blocks.2`, `blocks.3` and `blocks.4` |
+| `weights` | `aggregator.layer_weights = [1, 1.5]` |
+| `whitened`, `white` | `embedding.whitening = 0.5`, `= 1` |
+| `position` | `aggregator.name = "with-position"`, `weight = 10` |
+| `two-scales` | `extractor.name = "multi-scale"`: the whole size and half of it |
+| `three-networks` | EfficientNet-Lite 0, 1 and 2 joined: `extractor.name = "ensemble"` |
+| `flips` | `images.flips = ["horizontal", "vertical"]` |
+| `smoothed` | `scoring.image_sigma = 2` |
+| `top-share` | `scoring.top_share = 0.01` |
+| `eq7` | the paper's Eq. 7 with b = 9: `scoring.reweight_neighbors = 9` |
 """
 
 
@@ -63,18 +99,19 @@ class Place:
     seeds: str
 
 
-def benchmark(place: Place, out: Path) -> str:
+def benchmark(place: Place, ideas: dict[str, dict[str, object]], presets: list[str], out: Path) -> str:
     """Run the protocol; give the table of configurations, and the one of defects where there are several kinds."""
     files = out / "configurations"
     files.mkdir(parents=True, exist_ok=True)
     command = ["benchmark", place.layout, str(place.root), "--category", place.category, "--no-pixels"]
     command += ["--seeds", place.seeds, "--out", str(out / place.layout), "--keep-features", "12 GiB"]
-    for name, idea in IDEAS.items():
+    for name, idea in ideas.items():
         path = files / f"{name}.json"
         path.write_text(sections(idea))
         command += ["--config", f"{name}={path}"]
     program = "import sys; from patchcore_plugin.cli import main; sys.exit(main())"
-    subprocess.run([sys.executable, "-c", program, *command, "--preset", "accurate"], check=True, stdout=sys.stderr)
+    command += [word for preset in presets for word in ("--preset", preset)]
+    subprocess.run([sys.executable, "-c", program, *command], check=True, stdout=sys.stderr)
     first, *others = (out / place.layout / "results.md").read_text(encoding="utf-8").split("\n### ")
     by_defect = [f"### {one.rstrip()}" for one in others if one.startswith("image AUROC by defect")]
     return "\n\n".join([first.rstrip(), *by_defect]) + "\n"
@@ -156,8 +193,10 @@ def main() -> None:
         raise SystemExit("needs elpv-dataset: pip install 'patchcore-plugin[demo]'")
     cells = Place("elpv", Path(found.origin).parent / "data", "mono", "0,1,2")
     tiles = Place("mtd", arguments.mtd, "magnetic-tile", "0,1,2,3,4")
-    page = [HEAD, "## Magnetic tiles\n", benchmark(tiles, arguments.out)]
-    page += ["## Solar cells\n", benchmark(cells, arguments.out)]
+    page = [HEAD]
+    for title, place in (("Magnetic tiles", tiles), ("Solar cells", cells)):
+        page += [f"## {title}, one idea at a time\n", benchmark(place, IDEAS, [], arguments.out / "alone")]
+        page += [f"## {title}, larger images\n", benchmark(place, TOGETHER, ["accurate"], arguments.out)]
     page += [CONTAMINATION.format(seeds=len(CONTAMINATED_SEEDS)), contamination_table([tiles, cells]), CLOSING.rstrip()]
     sys.stdout.write("\n".join(page) + "\n")
 

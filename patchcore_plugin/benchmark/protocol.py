@@ -131,9 +131,10 @@ def _parsed(text: str, option: str, example: str, *, least: int) -> tuple[int, .
 
 
 def _backbones(value: Any) -> Iterator[str]:
-    """Find the networks in an extractor's options, those of an ensemble's members too."""
+    """Find the networks in an extractor's options, those of the extractors inside it too."""
     if isinstance(value, dict):
-        if "backbone" in value or "members" not in value:
+        inside = (*value.get("members", ()), *([value["of"]] if "of" in value else []))
+        if "backbone" in value or not inside:
             yield str(value.get("backbone", value.get("name", "")))
-        for member in value.get("members", ()):
-            yield from _backbones(member)
+        for one in inside:
+            yield from _backbones(one)

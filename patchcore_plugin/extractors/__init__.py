@@ -13,7 +13,8 @@
                           every layer, ``torch_grid`` how its output becomes a map, ``torch_weights`` and ``torch_hub``
                           where weights come from, ``torch_initial_values`` random ones, ``torch_taps`` runs the network
                           as far as the last layer
-``ensemble``              several extractors as one
+``ensemble``              several extractors as one, and
+``multi_scale``           one at several sizes of the image; ``finest_first`` puts the maps of both in order
 ``layer_shapes``          what a layer gives for images of one size, for ``patchcore layers``
 ========================  ==================================================================================
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from patchcore_plugin import components
-from patchcore_plugin.errors import ConfigError, ShapeError
+from patchcore_plugin.errors import ConfigError
+from patchcore_plugin.extractors.finest_first import finest_first, require_shrinking, require_strides, strides_of
+from patchcore_plugin.inner_parts import as_text, created, written_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from patchcore_plugin.arrays import FeatureMap, Pixels
     from patchcore_plugin.contracts import FeatureExtractor
 
@@ -43,16 +41,16 @@ class Ensemble:
     def __post_init__(self) -> None:
         if not isinstance(self.members, list | tuple) or not self.members:
             raise ConfigError(f"members is {self.members!r}, but a list of extractors is needed, such as {_EXAMPLE}.")
-        parts = tuple(_created(member, number) for number, member in enumerate(self.members))
-        members = tuple(_written_out(*pair) for pair in zip(self.members, parts, strict=True))
-        twice = [member for member, count in Counter(map(_text, members)).items() if count > 1]
+        parts = tuple(_member(table, number) for number, table in enumerate(self.members))
+        members = tuple(written_out(*pair) for pair in zip(self.members, parts, strict=True))
+        twice = [member for member, count in Counter(map(as_text, members)).items() if count > 1]
         if twice:
             raise ConfigError(f"the extractor {twice[0]} is twice in members. Name each once.")
         object.__setattr__(self, "_parts", parts)
         object.__setattr__(self, "members", members)
 
     def __hash__(self) -> int:
-        return hash(_text(self.members))
+        return hash(as_text(self.members))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -68,9 +66,9 @@ class Ensemble:
         return tuple(self._parts[member].channels[layer] for member, layer in self._order())
 
     @property
-    def strides(self) -> tuple[int, ...]:
+    def strides(self) -> tuple[float, ...]:
         """Input pixels between two values of each layer's map."""
-        return tuple(_strides(self._parts[member])[layer] for member, layer in self._order())
+        return tuple(strides_of(self._parts[member])[layer] for member, layer in self._order())
 
     @property
     def weights_sha256(self) -> str:
@@ -85,46 +83,19 @@ class Ensemble:
         """
         maps = [part.extract(pixels) for part in self._parts]
         joined = tuple(maps[member][layer] for member, layer in self._order())
-        for place in range(1, len(joined)):
-            before, after = joined[place - 1].shape[2:], joined[place].shape[2:]
-            if after[0] > before[0] or after[1] > before[1]:
-                raise ShapeError(
-                    f"{self.layers[place]} has a grid of {after[0]} x {after[1]}, finer than the {before[0]} x "
-                    f"{before[1]} of {self.layers[place - 1]}. Give images whose height and width are multiples of "
-                    f"{max(self.strides)}, or list the first one's member earlier."
-                )
+        require_shrinking(
+            joined,
+            self.layers,
+            f"Give images whose height and width are multiples of {max(self.strides):g}, "
+            "or list the first one's member earlier.",
+        )
         return joined
 
     def _order(self) -> list[tuple[int, int]]:
-        """Which layer of which member comes when: finest first, and where grids are equal as the members are listed."""
-        places = [(member, layer) for member, part in enumerate(self._parts) for layer in range(len(part.layers))]
-        return sorted(places, key=lambda place: _strides(self._parts[place[0]])[place[1]])
+        return finest_first([strides_of(part) for part in self._parts])
 
 
-def _created(member: object, number: int) -> FeatureExtractor:
-    if not isinstance(member, dict) or "name" not in member:
-        raise ConfigError(f"members[{number}] is {member!r}, but a table with a name is needed, as in {_EXAMPLE}.")
-    options = {str(option): value for option, value in member.items() if option != "name"}
-    part = components.create("extractor", member["name"], **options)
-    if not hasattr(type(part), "strides"):
-        raise ConfigError(
-            f"members[{number}], {member['name']!r}, does not tell the strides of its layers, which an ensemble needs "
-            "to put them in order. Choose another extractor."
-        )
+def _member(table: Any, number: int) -> FeatureExtractor:
+    part: FeatureExtractor = created("extractor", table, f"members[{number}]", _EXAMPLE)
+    require_strides(part, f"members[{number}], {table['name']!r},")
     return part
-
-
-def _strides(part: Any) -> tuple[int, ...]:
-    return tuple(part.strides)
-
-
-def _written_out(member: Mapping[str, Any], part: FeatureExtractor) -> dict[str, Any]:
-    """Every option of a member, so that later defaults change nothing."""
-    if not is_dataclass(part):
-        return dict(member)
-    options = {option.name: getattr(part, option.name) for option in fields(part) if option.init}
-    return {"name": member["name"], **options}
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

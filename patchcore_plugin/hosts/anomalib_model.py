@@ -42,6 +42,7 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
     extractor, aggregator, sampler, neighbors
                             a part's name, or a dict with its ``name`` and options, laid over the preset.
     scoring                 a dict of settings, such as ``{"sigma": 2}``.
+    embedding               the same: ``{"whitening": 0.5}``.
     seed                    of whatever is drawn at random; anomalib's own model depends on the global seed instead.
     weights                 the path of a file, "package", "hub" or "random", as ``extractor.weights`` takes it.
     weights_sha256          what the file of weights must have, or its first 8 digits or more.
@@ -68,6 +69,7 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
         sampler: str | dict[str, Any] | None = None,
         neighbors: str | dict[str, Any] | None = None,
         scoring: dict[str, Any] | None = None,
+        embedding: dict[str, Any] | None = None,
         seed: int | None = None,
         weights: str | Path | None = None,
         weights_sha256: str | None = None,
@@ -79,7 +81,7 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
     ) -> None:
         # anomalib saves these very variables as they are when its own constructor runs.
         layers, weights, precision = plain(layers), plain(weights), plain(precision)
-        scoring, calibration = plain(scoring), plain(calibration)
+        scoring, embedding, calibration = plain(scoring), plain(embedding), plain(calibration)
         extractor, aggregator, sampler, neighbors = map(plain, (extractor, aggregator, sampler, neighbors))
         settings = settings_of(
             preset,
@@ -89,7 +91,7 @@ class PluginPatchcore(MemoryBankMixin, AnomalibModule):
                 "coreset_sampling_ratio": coreset_sampling_ratio, "num_neighbors": num_neighbors,
                 "weights": weights, "weights_sha256": weights_sha256,
             },
-            scoring=scoring, calibration=calibration, seed=seed,
+            scoring=scoring, embedding=embedding, calibration=calibration, seed=seed,
         )  # fmt: skip
         super().__init__(
             pre_processor=_pre_processor(settings.images) if pre_processor is True else pre_processor,

@@ -13,12 +13,13 @@ from anomalib.models.components import DynamicBufferMixin
 from torch import nn
 
 from patchcore_plugin.bank_scorer import BankScorer
-from patchcore_plugin.errors import EmptyInputError, ShapeError, WeightsError
+from patchcore_plugin.errors import ConfigError, EmptyInputError, ShapeError, WeightsError
 from patchcore_plugin.fit_sizes import numbers_held_out
 from patchcore_plugin.fitting import BATCH
 from patchcore_plugin.memory_bank import MemoryBank
 from patchcore_plugin.parts import create_parts
 from patchcore_plugin.torch_device import on_device
+from patchcore_plugin.whitening import fitted_whitening, whiten_in_place
 from patchcore_reference.anomaly_maps import anomaly_map
 
 if TYPE_CHECKING:
@@ -52,12 +53,16 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
     """
 
     memory_bank: torch.Tensor  # (M, D); empty before it is fitted
+    whitening: torch.Tensor  # (D, D), and as empty; there only where the settings ask for it
 
     def __init__(self, settings: Settings, weights_sha256: str | None = None) -> None:
         super().__init__()
+        _require_no_flips(settings)
         self.settings, self.parts = settings, create_parts(settings)
         self.tiler: Tiler | None = None  # anomalib's callback puts one here
         self.register_buffer("memory_bank", torch.empty(0, dtype=_DTYPES[settings.scoring.bank_dtype]))
+        if settings.embedding.whitening:
+            self.register_buffer("whitening", torch.empty(0))
         self.embedding_store: list[torch.Tensor] = []  # (n, D) each, of one batch
         self.image_names: list[str] = []  # of all images that were embedded, where the host told them
         self.traceable: nn.Module | None = None  # stands in for all of this while it is exported
@@ -125,6 +130,8 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             patches = _drained(self.embedding_store, _places(names, aside), cells)
             self.image_names.clear()
             chosen: Any = patches[: images - len(aside)].reshape(-1, patches.shape[-1])
+            if self.settings.embedding.whitening:
+                self._whiten(patches.reshape(-1, patches.shape[-1]), chosen, cells)
             rows, _ = self._parts_on(chosen.device).select(chosen, lambda *_: None)
             kept = on_device(rows, chosen.device, "chosen rows").long()  # a part's rows may be of any whole type
             self.memory_bank = chosen[kept].to(self.memory_bank.dtype)
@@ -132,11 +139,18 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             logger.info("%d of %d patches remembered, of %d images.", len(rows), len(chosen), images - len(aside))
             return self._good_scores(patches[images - len(aside) :], patches) if put_aside else None
 
+    def _whiten(self, embeddings: Any, chosen: Any, cells: int) -> None:
+        """Learn from the embeddings to choose from how to even them out, and do so with all of them in place."""
+        matrix = fitted_whitening(chosen, self.settings.embedding.whitening)
+        whiten_in_place(embeddings, cells, matrix)
+        self.whitening = torch.from_numpy(matrix).to(embeddings.device)
+
     def forget(self) -> None:
         """Drop the bank and all embeddings, so that the next fit starts afresh."""
         self.embedding_store.clear()
         self.image_names.clear()
-        self.memory_bank = self.memory_bank.new_empty(0)
+        for name, buffer in self.named_buffers(recurse=False):
+            setattr(self, name, buffer.new_empty(0))
         self._grid, self._ready = (0, 0), None
 
     def _good_scores(self, aside: torch.Tensor, all_of_them: torch.Tensor) -> GoodScores:
@@ -150,7 +164,8 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             )
         some = aside if len(aside) else all_of_them
         grids = some.reshape(-1, *self._grid, some.shape[-1])
-        scored = [self._scored(grids[i : i + BATCH], self._size) for i in range(0, len(grids), BATCH)]
+        starts = range(0, len(grids), BATCH)
+        scored = [self._scored(grids[i : i + BATCH], self._size, whitened=True) for i in starts]
         peaks = [maps.amax(dim=(1, 2, 3)) for _, maps in scored]
         return GoodScores(torch.cat([scores for scores, _ in scored]), torch.cat(peaks))
 
@@ -162,10 +177,12 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
             )
         self._grid, self._size = grid, size
 
-    def _scored(self, patches: Any, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _scored(
+        self, patches: Any, size: tuple[int, int], *, whitened: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compare patches (B, h, w, D) with the bank: scores (B,) and maps (B, 1, H, W), on the patches' device."""
         scoring = self.settings.scoring
-        found = self.scorer.score(patches, [""] * len(patches), [size] * len(patches))
+        found = self.scorer.score(patches, [""] * len(patches), [size] * len(patches), whitened=whitened)
         maps = anomaly_map(found.patch, size, scoring.sigma, resize=scoring.map_resize, border=scoring.map_border)
         scores = torch.from_numpy(found.image.astype(np.float32))
         return scores.to(patches.device), torch.from_numpy(maps).unsqueeze(1).to(patches.device)
@@ -185,7 +202,8 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
         if self._ready is None or self._ready[0] is not bank or self._ready[1] != version:
             self._require_same_weights()
             neighbors = self._parts_on(bank.device).neighbors
-            scorer = BankScorer.build(_bank_of(bank, self.settings), neighbors, self.settings)
+            known = _bank_of(bank, self.settings, getattr(self, "whitening", None))
+            scorer = BankScorer.build(known, neighbors, self.settings)
             self._ready = bank, version, scorer
         return self._ready[2]
 
@@ -207,6 +225,18 @@ class PatchNetwork(DynamicBufferMixin, nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_ready": None, "embedding_store": []}
+
+
+def _require_no_flips(settings: Settings) -> None:
+    """Refuse what would be ignored: here the host reads the images, and each comes once.
+
+    Raises: ConfigError.
+    """
+    if flips := list(settings.images.flips):
+        raise ConfigError(
+            f"images.flips is {flips}, but anomalib hands over the training images, and none of them mirrored. Leave "
+            "it at [], and put mirrored images among the training images, or fit with PatchCore itself."
+        )
 
 
 def _places(names: list[str], aside: np.ndarray[Any, Any]) -> torch.Tensor:
@@ -235,10 +265,12 @@ def _popped(store: list[torch.Tensor], cells: int) -> Iterator[tuple[int, torch.
         start += len(batch) // cells
 
 
-def _bank_of(rows: torch.Tensor, settings: Settings) -> MemoryBank:
+def _bank_of(rows: torch.Tensor, settings: Settings, whitening: torch.Tensor | None) -> MemoryBank:
     """Where the rows came from is not known here: anomalib's checkpoints hold the rows alone."""
     embeddings = rows.detach().to(_CPU).numpy()
-    return MemoryBank(embeddings, np.zeros((len(embeddings), 3), np.int32), ("",), (1, 1), settings.to_dict())
+    matrix = None if whitening is None else whitening.detach().to(_CPU).numpy()
+    origins = np.zeros((len(embeddings), 3), np.int32)
+    return MemoryBank(embeddings, origins, ("",), (1, 1), settings.to_dict(), whitening=matrix)
 
 
 def _numbers_aside(images: int, calibration: CalibrationSettings) -> np.ndarray[Any, Any]:

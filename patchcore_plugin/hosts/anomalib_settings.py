@@ -37,6 +37,7 @@ def settings_of(
     parts: Mapping[str, Any],
     stock: Mapping[str, Any],
     scoring: Any = None,
+    embedding: Any = None,
     calibration: Any = "f1",
     seed: int | None = None,
 ) -> Settings:
@@ -49,6 +50,7 @@ def settings_of(
     rule_of(calibration)
     sections = {kind: section(parts[kind], kind) for kind in PARTS}
     sections["scoring"] = section(scoring, "scoring")
+    sections["embedding"] = section(embedding, "embedding")
     sections["calibration"] = {k: v for k, v in section(calibration, "calibration").items() if k != "name"}
     # Scoring is checked as a whole at the end: what is beside it may be what makes it fit together.
     below = load_settings({name: one for name, one in sections.items() if name != "scoring"}, preset=preset)

@@ -36,6 +36,7 @@ class TraceableScorer(nn.Module):
     across: torch.Tensor
     blur_down: torch.Tensor
     blur_across: torch.Tensor
+    whitening: torch.Tensor
 
     def __init__(self, network: PatchNetwork, size: tuple[int, int]) -> None:
         """Take a fitted network's parts, as far as they can be exported.
@@ -53,6 +54,9 @@ class TraceableScorer(nn.Module):
         self.count_zeros = aggregator.border == "zero"
         tile = size if self.tiler is None else (self.tiler.tile_size_h, self.tiler.tile_size_w)
         self.extractor = extractor.as_module(tile).to(device)
+        self.whitens = bank.whitening is not None
+        if bank.whitening is not None:  # symmetric, so it does not matter which axis is the first
+            self.register_buffer("whitening", torch.from_numpy(bank.whitening[:, :, None, None].copy()).to(device))
         self.search = NearestRows(bank.embeddings.astype(np.float32), self.scoring.neighbors, device)
         self.around = min(self.scoring.reweight_neighbors, len(bank))
         with torch.no_grad():
@@ -91,7 +95,8 @@ class TraceableScorer(nn.Module):
         resized = [functional.interpolate(layer, size=finest.shape[2:], mode="bilinear") for layer in coarser]
         weights = self.layer_weights or (1.0,) * len(layers)
         joined = torch.cat([one * weight for one, weight in zip([finest, *resized], weights, strict=True)], dim=1)
-        return joined if self.tiler is None else self.tiler.untile(joined)
+        joined = joined if self.tiler is None else self.tiler.untile(joined)
+        return functional.conv2d(joined, self.whitening) if self.whitens else joined
 
     def _image_scores(
         self, patches: torch.Tensor, scores: torch.Tensor, closest: torch.Tensor, nearest: torch.Tensor
@@ -132,8 +137,8 @@ def _exportable(network: PatchNetwork) -> tuple[TorchBackbone, LocalMean | Torch
     names = network.settings.extractor.name, network.settings.aggregator.name
     if not isinstance(extractor, TorchBackbone):
         raise ConfigError(
-            f"extractor {names[0]!r} cannot be exported. Fit with 'timm' or 'torchvision', which compute the same maps "
-            "of the same backbone and weights; any sampler and any search will do."
+            f"extractor {names[0]!r} cannot be exported. Fit with 'timm' or 'torchvision', which compute the maps of "
+            "any one backbone from the same weights; any sampler and any search will do."
         )
     if not isinstance(aggregator, LocalMean | TorchLocalMean):
         raise ConfigError(f"aggregator {names[1]!r} cannot be exported. Fit with 'local-mean' or 'torch-local-mean'.")

@@ -47,6 +47,7 @@ WAYS = {
     "squared mean of three": {"scoring": {"distance": "squared", "neighbors": 3, "sigma": 2}},
     "several patches": {"num_neighbors": 1, "scoring": {"top_share": 0.05, "image_sigma": 1.5}},
     "weighted layers": {"aggregator": {"name": "torch-local-mean", "layer_weights": (1.0, 1.5)}},
+    "evened out": {"embedding": {"whitening": 0.5}},
     "plain maximum": {"num_neighbors": 1, "aggregator": {"name": "local-mean", "patch_size": 5, "border": "valid"}},
     "half precision": {"precision": "float16"},
     "torchvision": {

@@ -1,7 +1,7 @@
 """A memory bank as one ``.safetensors`` file: nothing in it is executed, and every way it can be bad has its own words.
 
-The tensors are ``bank``, ``origins``, ``held_out_scores`` and, where there is one, ``whitening``; everything else is JSON in the header's metadata. A
-SHA-256 over tensors and metadata tells an altered file from an intact one.
+The tensors are ``bank``, ``origins``, ``held_out_scores`` and, where there is one, ``whitening``; everything else is
+JSON in the header's metadata. A SHA-256 over tensors and metadata tells an altered file from an intact one.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class MemoryBank:
             (``images.flips``) it is the place in the image as it came, where the same spot of the part is.
 
     ``whitening`` (D, D) float32 was applied to the embeddings, and has to be to those that are compared with them; None
-    where there is none. ``search_facts`` are what the search index told of itself when the bank was fitted, such as its measured recall;
-    nothing where it tells nothing, as exact searches do.
+    where there is none. ``search_facts`` are what the search index told of itself when the bank was fitted, such as its
+    measured recall; nothing where it tells nothing, as exact searches do.
     """
 
     embeddings: Embeddings

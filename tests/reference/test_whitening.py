@@ -61,7 +61,7 @@ def test_fewer_rows_than_values_are_enough():
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, True, np.nan])
 def test_a_strength_that_cannot_be_is_refused(rows, strength):
-    with pytest.raises(ShapeError, match="from 0 .* to 1"):
+    with pytest.raises(ShapeError, match=r"from 0 .* to 1"):
         whitening_matrix(rows, strength)
 
 

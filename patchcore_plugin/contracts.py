@@ -6,9 +6,13 @@ The contracts are protocols: a class that has the methods is a part, nobody has 
 * Inputs are never changed, and may be read-only, strided or of any floating dtype.
 * A part takes any array that has ``__dlpack__`` and returns its own kind: NumPy parts return NumPy, torch parts return
   tensors on their device. On the CPU nothing is copied in between, and a chain of torch parts never leaves its device.
-* Bad input (wrong number of axes, other width, NaN or infinity, nothing at all, k > M) raises a ``ValueError`` from
-  ``patchcore_plugin.errors`` before any state changes.
+* Bad input (wrong number of axes, other width, NaN or infinity, nothing at all, k > M) raises a ``ValueError`` or a
+  ``TypeError`` before any state changes. Parts of this package raise those of ``patchcore_plugin.errors``, which say
+  what to do next; others may.
 * The same settings and the same input give the same answer, whatever was computed before and on however many threads.
+  Nothing that the process shares is changed, such as the global random states; nor is it when a part is created.
+* Number types of answers are named at their least: float64 where float32 stands is as good, and so is any whole number
+  that holds every row where int64 stands. float16 is only where it is claimed, floats for rows never are.
 
 Letters: B images, C channels, H W pixels, h w patch grid, D embedding width, N = B*h*w patch embeddings,
 M memory-bank rows, Q queries, k neighbors.
@@ -44,6 +48,8 @@ class FeatureExtractor(Protocol):
         Shapes: pixels float32 (B, 3, H, W), normalised -> float32 (B, C_l, H_l, W_l) for each layer l, finest first.
         Laws:   ``extract(pixels)[l][i]`` equals ``extract(pixels[i:i+1])[l][0]`` within 1e-4 relative: an image does
                 not depend on its batch. Calling twice gives the same bits. Later calls leave earlier results alone.
+                A network is put into evaluation mode by each call: in between, hosts may have called ``train()`` on it.
+                Creation draws nothing from torch's global generator (``torch.random.fork_rng()`` keeps it).
         """
 
 
@@ -69,9 +75,10 @@ class CoresetSampler(Protocol):
         Shapes: embeddings float (N, D) -> int64 (M,), 1 <= M <= N.
         Laws:   distinct row numbers in order of selection, also where rows are equal; never copies of the rows, since
                 the origin of each row (image, y, x) must survive. A fraction ``keep`` means max(1, round(keep * N)).
-        May:    take ``progress``, called with (done, count) now and then; and ``memory``, the bytes it may use beside
-                the embeddings. A sampler with ``memory`` gets an ``EmbeddingStore`` where the rows are on disk; files
-                of its own go to the store's ``folder``, with names that end in ``embedding_store.SCRATCH``. One with
+        May:    take ``progress``, called with (done, total) now and then: whole numbers, 0 <= done <= total, done
+                never falls, total (often M) stays. And ``memory``, the bytes it may use beside the embeddings: such a
+                sampler gets an ``EmbeddingStore`` where the rows are on disk; files of its own go to the store's
+                ``folder``, with names that end in ``embedding_store.SCRATCH``. One with
                 ``select_with_report`` answers a ``samplers.selection.Selection``, told at the end of a fit.
                 Foretell a fit: ``how_many(N)`` or ``at_most(N, D)`` rows kept, ``least_memory(N, D)`` bytes that it
                 cannot do without, ``disk_bytes(N, D, memory)`` bytes of such files.

@@ -21,8 +21,9 @@ from patchcore_plugin import PatchCore
 from patchcore_plugin.datasets import GOOD, open_dataset
 from patchcore_plugin.metrics import image_auroc
 
-NETWORKS = [{"name": "numba-cnn", "backbone": f"efficientnet_lite{n}"} for n in (0, 1, 2)]
 LAYERS = ["blocks.2", "blocks.4"]  # the default's
+TWO_SCALES = {"extractor.name": "multi-scale", "extractor.of": {"name": "numba-cnn", "layers": LAYERS}}
+NETWORKS = [{"name": "numba-cnn", "backbone": f"efficientnet_lite{n}"} for n in (0, 1, 2)]
 # One idea at a time, over the preset `default`, at its 224 px.
 IDEAS = {
     "default": {},
@@ -34,9 +35,7 @@ IDEAS = {
     "whitened": {"embedding.whitening": 0.5},
     "white": {"embedding.whitening": 1.0},
     "position": {"aggregator.name": "with-position", "aggregator.weight": 10.0},
-    "two-scales": {
-        "extractor.name": "multi-scale", "extractor.of": {"name": "numba-cnn", "layers": LAYERS},
-    },
+    "two-scales": TWO_SCALES,
     "flips": {"images.flips": ["horizontal", "vertical"]},
     "smoothed": {"scoring.image_sigma": 2},
     "top-share": {"scoring.top_share": 0.01},
@@ -44,6 +43,8 @@ IDEAS = {
 # Larger images, and what was put together with them.
 TOGETHER = {
     "default": {},
+    "weights-smoothed": {"aggregator.layer_weights": [1.0, 1.5], "scoring.image_sigma": 2},
+    "two-scales-smoothed": {**TWO_SCALES, "scoring.image_sigma": 2},
     "320px": {"images.size": 320},
     "320px-weights": {"images.size": 320, "aggregator.layer_weights": [1.0, 1.5]},
     "320px-smoothed": {"images.size": 320, "scoring.image_sigma": 2},
@@ -52,8 +53,8 @@ TOGETHER = {
         "images.size": 320, "extractor.name": "ensemble",
         "extractor.members": [{**one, "layers": LAYERS} for one in NETWORKS],
     },
-    "320px-whitened": {"images.size": 320, "embedding.whitening": 0.5},
     "320px-whitened-smoothed": {"images.size": 320, "embedding.whitening": 0.5, "scoring.image_sigma": 2},
+    "320px-two-scales-smoothed": {"images.size": 320, **TWO_SCALES, "scoring.image_sigma": 2},
 }  # fmt: skip
 SHARES, DROP, CONTAMINATED_SEEDS = (0.0, 0.05), 0.05, (0, 1)
 

@@ -25,7 +25,10 @@ Kind = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Argument(metavar="TARGET", help="A factory, mypkg.search:build (with --kind); or neighbors:faiss-flat."),
+    typer.Argument(
+        metavar="TARGET",
+        help="With --kind, a factory, mypkg.search:build, or a plugin's module, mypkg; without, neighbors:faiss-flat.",
+    ),
 ]
 ClaimWords = Annotated[
     list[str] | None, typer.Option("--claim", metavar="A=B", help="A promise, e.g. level=exact; repeatable.")

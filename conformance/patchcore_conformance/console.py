@@ -14,6 +14,7 @@ from patchcore_conformance.telling import (
     level_in_words,
     needs_telling,
     not_claimed,
+    not_here,
     replay_command,
     rerun_command,
     result_in_words,
@@ -116,5 +117,6 @@ def _print_summary(report: Report) -> None:
     lines = [f"level: {level_in_words(report)}; laws of version {report.claims.spec}, profile {report.profile}"]
     lines += [f"laws:  {counts or 'none was checked'}; {sum(one.seconds for one in report.results):.1f} s"]
     lines += [f"not claimed: {one}" for one in not_claimed(report)]
+    lines += [f"not judged here: {one}" for one in not_here(report)]
     lines += [f"expected: {one.id}: {one.reason}" for one in report.results if one.verdict is Verdict.XFAIL]
     say([*lines, *report.complaints])

@@ -73,6 +73,9 @@ def judge(
     laws = _chosen(subject.kind, only, thoroughness)
     results: dict[str, Result] = {}
     for law in laws:
+        if law.ahead is not None and law.applies(subject.claims):
+            law.ahead(subject)
+    for law in laws:
         if progress is not None:
             progress(law)
         results[law.id] = check(law, subject, thoroughness, seed, results, shrinking=law.id not in expect.ids)
@@ -153,6 +156,8 @@ def _sabotaged(result: Result, law: Law, context: Context, record: Record) -> Re
     """Let each saboteur corrupt the recorded answers; a check that misses all of them has shown nothing."""
     applied, missed = 0, []
     for saboteur in law.saboteurs:
+        if saboteur.method not in record.methods:
+            continue  # of another kind of part: the check would run again for nothing
         tap = SabotagedTap(record, saboteur, zlib.crc32(f"{context.seed}:{saboteur.name}".encode()))
         verdict, _, _ = _tried(law, replace(context, tap=tap, shrinking=False, witnesses=0))
         if tap.applied:

@@ -12,42 +12,74 @@ import pickle
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from patchcore_conformance.violation import Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Bits, Case
+    from patchcore_conformance.subject import Subject
 
 _PATIENCE = 120.0  # seconds; the first call may compile
+_MAKE, _ANSWER = b"m", b"a"  # what to do, the first byte of each task
 _RUNNING: list[subprocess.Popen[bytes]] = []
+
+
+def get_ready(subject: Subject) -> None:
+    """Let the other process make a part, and so load its libraries, while this one is busy; nobody waits for it."""
+    try:
+        factory = pickle.dumps(subject.make)
+    except Exception:  # noqa: BLE001 - as below
+        return
+    process = _worker()
+    try:
+        with _patience(process):
+            _send(process, _MAKE + factory)
+    except OSError:
+        _stop()
 
 
 def answers_there(ctx: Context, case: Case) -> Bits | None:
     """Return what a part answers in the other process; None where that cannot be told."""
     try:
-        question = pickle.dumps((ctx.factory, ctx.kind, ctx.claims, ctx.profile, ctx.seed, case))
+        question = _ANSWER + pickle.dumps((ctx.factory, ctx.kind, ctx.claims, ctx.profile, ctx.seed, case))
     except Exception:  # noqa: BLE001 - whatever the factory is made of may refuse in its own way
         return None
     process = _worker()
+    try:
+        with _patience(process):
+            return _asked(process, question)
+    except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+        _stop()
+        return None
+
+
+@contextmanager
+def _patience(process: subprocess.Popen[bytes]) -> Iterator[None]:
     timer = threading.Timer(_PATIENCE, process.kill)
     timer.daemon = True
     timer.start()
     try:
-        return _asked(process, question)
-    except (OSError, EOFError, ValueError, pickle.UnpicklingError):
-        _stop()
-        return None
+        yield
     finally:
         timer.cancel()
 
 
-def _asked(process: subprocess.Popen[bytes], question: bytes) -> Bits | None:
-    if process.stdin is None or process.stdout is None:
-        raise EOFError
-    process.stdin.write(len(question).to_bytes(8, "big") + question)
+def _send(process: subprocess.Popen[bytes], task: bytes) -> None:
+    if process.stdin is None:
+        raise BrokenPipeError
+    process.stdin.write(len(task).to_bytes(8, "big") + task)
     process.stdin.flush()
+
+
+def _asked(process: subprocess.Popen[bytes], question: bytes) -> Bits | None:
+    _send(process, question)
+    if process.stdout is None:
+        raise EOFError
     length = process.stdout.read(8)
     if len(length) < 8:
         raise EOFError
@@ -89,12 +121,21 @@ def _answer(question: bytes) -> Any:
         return None
 
 
+def _make(factory: bytes) -> None:
+    with suppress(Exception, Violation, SystemExit):  # not judged here
+        pickle.loads(factory)()  # noqa: S301 - from our own process
+
+
 def _serve() -> None:
     """Answer until nobody asks any more; what parts print must not get between the answers."""
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    while len(length := questions.read(8)) == 8:
-        answer = pickle.dumps(_answer(questions.read(int.from_bytes(length, "big"))))
+    while len(length := tasks.read(8)) == 8:
+        task = tasks.read(int.from_bytes(length, "big"))
+        if task[:1] == _MAKE:
+            _make(task[1:])
+            continue
+        answer = pickle.dumps(_answer(task[1:]))
         answers.write(len(answer).to_bytes(8, "big") + answer)
         answers.flush()
 

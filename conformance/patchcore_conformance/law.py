@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.claims import Claims
     from patchcore_conformance.context import Context
     from patchcore_conformance.saboteur import Saboteur
+    from patchcore_conformance.subject import Subject
 
 Check = Callable[["Context"], None]
 Needs = Callable[["Claims"], bool]
@@ -33,6 +34,7 @@ class Law:
     after        laws without which this one says nothing: if one is broken, this one is BLOCKED.
     witnesses    how many telling instances a run must have met; fewer: VACUOUS.
     saboteurs    corruptions of the part's own answers that the check must notice after a PASS.
+    ahead        what it needs and may begin in the background while other laws are checked.
     profile      the least thorough profile that runs it.
     statistical  may err by chance, at the rate that it states.
     """
@@ -49,6 +51,7 @@ class Law:
     after: tuple[str, ...] = ()
     witnesses: int = 1
     saboteurs: tuple[Saboteur, ...] = ()
+    ahead: Callable[[Subject], None] | None = None
     profile: Profile = QUICK
     statistical: bool = False
     since: str = SPEC

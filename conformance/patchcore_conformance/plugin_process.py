@@ -87,6 +87,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def modules_of(distribution: str) -> list[str]:
+    """Return the modules that an installed distribution brings; none where there is none of that name."""
+    wanted = canonical(distribution)
+    owners = metadata.packages_distributions().items()
+    found = {module for module, names in owners if wanted in set(map(canonical, names))}
+    return sorted(module for module in found if module.isidentifier() and not module.startswith("_"))
+
+
 def _name_of(requirement: str) -> str:
     found = re.match(r"\s*([\w.-]+)", requirement)
     return canonical(found[1]) if found else ""

@@ -19,7 +19,14 @@ _GENERIC = ("generic_instances", "generic_inputs", "generic_answers", "generic_s
 
 # Files by kind, in the order in which the laws are run and listed.
 _FILES = {
-    "sampler": (*_GENERIC, "sampler_answers", "sampler_certificates", "sampler_symmetries", "sampler_starts"),
+    "sampler": (
+        *_GENERIC,
+        "sampler_answers",
+        "sampler_certificates",
+        "sampler_symmetries",
+        "sampler_starts",
+        "sampler_progress",
+    ),
     "neighbors": (
         *_GENERIC,
         "neighbor_distances",
@@ -29,7 +36,7 @@ _FILES = {
         "neighbor_recall",
     ),
     "extractor": (*_GENERIC, "extractor_maps", "extractor_state", "extractor_geometry"),
-    "aggregator": (*_GENERIC, "aggregator_windows", "aggregator_layers", "aggregator_symmetries"),
+    "aggregator": (*_GENERIC, "aggregator_windows", "aggregator_reach", "aggregator_layers", "aggregator_symmetries"),
     "scores": (*_GENERIC, "image_scores", "image_score_independence"),
     "maps": (*_GENERIC, "anomaly_maps", "map_smoothing"),
     "plugin": ("plugin_records", "plugin_loading"),

@@ -52,6 +52,14 @@ _LIBRARIES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("threadpoolctl", "threads of BLAS", lambda pools: [pool["num_threads"] for pool in pools.threadpool_info()]),
 )
 
+# How to read and to write a library's number of threads. Numba sets torch's when it starts its own.
+_THREADS = (
+    ("numba", "get_num_threads", "set_num_threads"),
+    ("torch", "get_num_threads", "set_num_threads"),
+    ("faiss", "omp_get_max_threads", "omp_set_num_threads"),
+    ("cv2", "getNumThreads", "setNumThreads"),
+)
+
 
 def chance() -> dict[str, Any]:
     """Read the random states that loading a library leaves alone."""
@@ -122,12 +130,18 @@ def _set_torch(stack: ExitStack, torch: Any) -> None:
         (torch.is_grad_enabled, torch.set_grad_enabled, True),
         (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms, False),
     ):
-        stack.callback(write, read())
-        write(value)
+        stack.callback(_put, read, write, read())
+        _put(read, write, value)
     for name in ("benchmark", "deterministic"):
         with suppress(AttributeError, RuntimeError):
             stack.callback(setattr, torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
             setattr(torch.backends.cudnn, name, False)
+
+
+def _put(read: Callable[[], Any], write: Callable[[Any], Any], value: Any) -> None:
+    """Set a switch where it stands otherwise: writing may load much of a library that nobody has asked for."""
+    if read() != value:
+        write(value)
 
 
 @contextmanager
@@ -138,6 +152,25 @@ def restored() -> Iterator[None]:
         stack.callback(sys.path.__setitem__, slice(None), list(sys.path))
         stack.enter_context(np.printoptions())
         stack.enter_context(np.errstate(**_ERRORS))
+        yield
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Tell of so many processors, and let each library that is loaded work with so many threads; restore both."""
+    with ExitStack() as stack:
+        for name in ("cpu_count", "process_cpu_count"):
+            if hasattr(os, name):
+                stack.callback(setattr, os, name, getattr(os, name))
+                setattr(os, name, lambda: count)
+        for module, read, write in _THREADS:
+            with suppress(AttributeError, RuntimeError, KeyError):
+                library = sys.modules[module]
+                stack.callback(getattr(library, write), getattr(library, read)())
+                most = library.config.NUMBA_NUM_THREADS if module == "numba" else count
+                getattr(library, write)(min(count, most))
+        if "threadpoolctl" in sys.modules:
+            stack.enter_context(sys.modules["threadpoolctl"].threadpool_limits(count))
         yield
 
 

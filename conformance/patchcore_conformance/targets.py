@@ -25,12 +25,17 @@ def subject_named(
 ) -> Subject:
     """Describe what a command line names.
 
-    Args:   target:  with a kind, a factory ``package.module:name``; without, an installed part ``kind:name``.
+    Args:   target:  with a kind, a factory ``package.module:name``, or of a plugin its module or distribution; without,
+                     an installed part ``kind:name``.
             options: given to the factory at every call.
     Raises: KitError when there is nothing of that name, or it cannot be imported.
     """
     if kind is None:
         return _installed(target, claims, options)
+    if kind == "plugin":
+        from patchcore_conformance.plugin_targets import plugin_subject
+
+        return plugin_subject(target, claims, options)
     make, found = factory_named(target), dict(options or {})
     bound = functools.partial(make, **found) if found else make
     facts = {"installed": False, "options": found}
@@ -49,26 +54,44 @@ def _installed(target: str, claims: Mapping[str, Any] | None, options: Mapping[s
     )
 
 
+def look_here() -> None:
+    """Let modules of the current folder be found, as python -m does; an installed command does not."""
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+
+
 def factory_named(target: str) -> Callable[..., Any]:
     """Import a factory; modules of the current folder are found too.
 
     Raises: KitError when it cannot be imported, or cannot be called.
     """
+    return required_callable(imported(target), target)
+
+
+def required_callable(found: Any, target: str) -> Callable[..., Any]:
+    """Return what a target names, or raise KitError where it cannot be called."""
+    if not callable(found):
+        raise KitError(f"{target} is {found!r}, but something to call is needed: a class, or a function.")
+    return cast("Callable[..., Any]", found)
+
+
+def imported(target: str) -> Any:
+    """Import what ``package.module:name`` names; modules of the current folder are found too.
+
+    Raises: KitError when it cannot be imported.
+    """
     module, colon, path = target.partition(":")
     if not (colon and module and path):
         raise KitError(f"{target!r} names no factory. Write package.module:name, such as mypkg.search:build.")
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)  # as python -m does; an installed command does not
+    look_here()
     try:
         found: Any = import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
     except (Exception, SystemExit) as problem:
         raise KitError(f"{target} cannot be imported: {type(problem).__name__}: {problem}.") from problem
-    if not callable(found):
-        raise KitError(f"{target} is {found!r}, but something to call is needed: a class, or a function.")
-    return cast("Callable[..., Any]", found)
+    return found
 
 
 def distribution_of(target: str) -> str:

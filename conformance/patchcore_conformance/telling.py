@@ -47,9 +47,18 @@ def needs_telling(report: Report) -> list[Result]:
 
 def not_claimed(report: Report) -> list[str]:
     """Return the laws that are not judged for want of a promise, with that promise, one text each promise."""
+    return _by_message(report, Verdict.NOT_CLAIMED)
+
+
+def not_here(report: Report) -> list[str]:
+    """Return the laws that could not be judged on this machine, with what it lacks, one text each lack."""
+    return _by_message(report, Verdict.ENV)
+
+
+def _by_message(report: Report, verdict: Verdict) -> list[str]:
     found: dict[str, list[str]] = {}
     for one in report.results:
-        if one.verdict is Verdict.NOT_CLAIMED:
+        if one.verdict is verdict:
             found.setdefault(one.message, []).append(one.id)
     return [f"{', '.join(ids)}: {message}" for message, ids in found.items()]
 

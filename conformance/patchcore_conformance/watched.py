@@ -32,13 +32,15 @@ _OPTIONAL = {"select_with_report"}
 
 
 class Record:
-    """What a part answered during one check, by what it was asked."""
+    """What a part answered during one check, by what it was asked; ``methods`` are those that were."""
 
     def __init__(self) -> None:
         self._answers: dict[str, tuple[Any, Exception | None]] = {}
+        self.methods: set[str] = set()
 
-    def keep(self, key: str, output: Any, error: Exception | None) -> None:
+    def keep(self, key: str, method: str, output: Any, error: Exception | None) -> None:
         """Remember a copy of an answer; the first one counts."""
+        self.methods.add(method)
         self._answers.setdefault(key, (_copied(output), error))
 
     def find(self, key: str) -> tuple[Any, Exception | None] | None:
@@ -107,10 +109,10 @@ class Tap:
         try:
             output = compute()
         except Exception as error:
-            self._record.keep(key, None, error)
+            self._record.keep(key, call.method, None, error)
             self._failed = [(error, call)]  # the last one is enough: an error that is let through ends the check
             raise
-        self._record.keep(key, output, None)
+        self._record.keep(key, call.method, output, None)
         return output
 
 

@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import patchcore_conformance as conformance
-from patchcore_conformance.claims import KINDS, LEVELS, choices
+from patchcore_conformance.claims import KINDS, LEVELS, Claims, choices
+from patchcore_conformance.cli import app
 from patchcore_conformance.expected import Expectations
 from patchcore_conformance.telling import result_in_words
 
@@ -56,6 +58,34 @@ def test_every_level_and_claim_is_named():
     for kind in KINDS:
         assert f"`{kind}`" in PAGE
         assert all(f"`{level}`" in PAGE for level in LEVELS[kind])
+
+
+def told_values(claim):
+    """Return how the page writes the values of a claim, its default in bold."""
+    default, allowed = getattr(Claims(), claim), choices()[claim]
+    words = {bool: ["True", "False"], int: ["a whole number"], float: ["a number", "a share"]}
+    if type(None) in allowed or allowed in {(int,), (float,)}:
+        return [f"{word}, **`{default}`**" for kind in allowed for word in words.get(kind, [])]
+    values = [str(one) for one in allowed if isinstance(one, str)] or words[allowed[0]]
+    return [", ".join(f"**`{one}`**" if one == str(default) else f"`{one}`" for one in values)]
+
+
+def test_the_table_of_claims_has_each_with_its_values_and_its_default_in_bold():
+    table = PAGE.partition("| claim | of |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in choices() if name not in {"spec", "level"}]
+    for name, kinds, values, promise in rows:
+        assert values in told_values(name.strip("`")), name
+        assert promise
+        assert kinds == "all" or set(re.findall(r"`([a-z]+)`", kinds)) <= {*KINDS, "exact", "approx"}, name
+
+
+def test_the_command_for_a_plugin_is_one_that_works(tmp_path, monkeypatch):
+    (tmp_path / "patchcore_even_spread.py").write_text(EXAMPLE)
+    monkeypatch.chdir(tmp_path)
+    (words,) = re.findall(r"^patchcore-conformance (run \S+ --kind plugin)$", PAGE, flags=re.MULTILINE)
+    done = CliRunner().invoke(app, [*words.split(), "--only", "P03"])
+    assert done.exit_code == 0, done.output
 
 
 def test_the_file_of_known_failures_can_be_read(tmp_path):

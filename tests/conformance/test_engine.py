@@ -157,6 +157,27 @@ def test_a_saboteur_corrupts_the_answers_that_were_recorded_and_never_asks_the_p
     assert (len(made), len(asked)) == (1, 1)
 
 
+def test_a_check_is_not_run_again_for_a_saboteur_of_a_method_that_was_never_asked(add_law):
+    runs = []
+
+    def counted(ctx):
+        runs.append(1)
+        doubles(ctx)
+
+    add_law("T01", counted, saboteurs=(Saboteur("of samplers", "select", lambda call, rng: call.output), ONE_MORE))
+    result = run(KIND, Doubler)["T01"]
+    assert (len(runs), result.verdict, result.sensitivity) == (2, Verdict.PASS, 1.0)
+
+
+def test_what_a_law_needs_begins_before_the_first_law_is_checked(add_law):
+    order = []
+    add_law("T01", lambda ctx: order.append("T01"), witnesses=0)
+    add_law("T02", lambda ctx: order.append("T02"), witnesses=0, ahead=lambda subject: order.append(subject.kind))
+    add_law("T03", applies=lambda claims: False, ahead=lambda subject: order.append("not claimed"))
+    run(KIND, Doubler)
+    assert order == [KIND, "T01", "T02"]
+
+
 def test_a_saboteur_gets_answers_that_are_its_own_to_change(add_law):
     def spoil(call, rng):
         call.output[...] = 0

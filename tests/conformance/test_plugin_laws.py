@@ -56,6 +56,49 @@ def test_the_records_of_the_built_in_parts_name_what_they_need():
     run("plugin", lambda: "patchcore_plugin.components", only=["P02", "P06"]).raise_for_status()
 
 
+def requiring(*libraries):
+    """Write a plugin whose part requires libraries."""
+    source = f"""
+from patchcore_plugin import Component, hookimpl
+
+@hookimpl
+def patchcore_coreset_samplers():
+    yield Component("far", factory="far_away:Far", summary="made up", requires={libraries!r})
+"""
+    return written("requires_" + "_".join(libraries), source)
+
+
+@pytest.fixture
+def path_as_before(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def test_a_part_whose_libraries_are_not_here_was_not_judged(path_as_before):
+    name = requiring("no_such_library")
+    found = run("plugin", lambda: name, only=["P02"])["P02"]
+    assert found.verdict is Verdict.ENV
+    assert "sampler 'far' was not tried: it requires no_such_library, not importable here" in found.message
+    assert "warning" not in found.message
+
+
+def test_the_name_that_pip_knows_is_told_from_the_module_that_is_imported(path_as_before):
+    name = requiring("scikit_learn")
+    found = run("plugin", lambda: name, only=["P02"])["P02"]
+    assert found.verdict is Verdict.ENV
+    assert "warning: scikit_learn is the name of an installed distribution, whose modules are sklearn" in found.message
+
+
+def test_what_could_not_be_judged_is_told_on_the_screen_and_on_the_page(path_as_before, capsys):
+    from patchcore_conformance.console import print_report
+    from patchcore_conformance.formats.markdown import page
+
+    name = requiring("no_such_library")
+    report = run("plugin", lambda: name, only=["P02", "P03"])
+    print_report(report)
+    assert "not judged here: P02: the factory of sampler 'far' was not tried" in capsys.readouterr().out
+    assert "Not judged here" in page(report)
+
+
 @pytest.mark.parametrize("named", ["no-such-distribution", "no_such_module_anywhere", 3])
 def test_what_is_no_plugin_at_all_is_a_misuse(named):
     with pytest.raises(KitError):

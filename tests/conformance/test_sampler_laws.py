@@ -44,7 +44,7 @@ def test_a_faulty_sampler_is_caught_by_the_laws_it_names(part):
 
 def test_each_law_of_samplers_has_a_faulty_one_that_it_catches():
     own = {law.id for law in laws_of("sampler") if law.id.startswith("S")}
-    assert own == {f"S{number:02}" for number in range(1, 21)}
+    assert own == {f"S{number:02}" for number in range(1, 22)}
     assert own <= {law for part in broken_parts("sampler") for law in part.caught_by}
 
 
@@ -89,6 +89,36 @@ def test_a_right_sampler_is_right_for_other_seeds_of_the_kit(seed):
 def test_memory_of_a_right_sampler_is_not_squared():
     report = run("sampler", Greedy, {"level": "subset"}, profile="thorough", only=["S20"])
     assert verdicts(report) == {"S20": Verdict.PASS}
+
+
+def test_a_sampler_that_takes_progress_and_tells_nothing_is_not_judged_by_it():
+    class Silent(Greedy):
+        def select(self, embeddings, progress=None):
+            return super().select(embeddings)
+
+    assert run("sampler", Silent, EXACT, only=["S21"])["S21"].verdict is Verdict.NOT_CLAIMED
+    assert run("sampler", Greedy, EXACT, only=["S21"])["S21"].verdict is Verdict.NOT_CLAIMED
+
+
+@pytest.mark.parametrize("calls", [[(2, 3), (1, 3)], [(1, 3), (2, 4)], [(-1, 3)], [(0.5, 3)], [(True, 3)], [(4, 3)]])
+def test_progress_that_falls_or_changes_its_total_or_is_no_number_of_rows_is_caught(calls):
+    class Telling(Greedy):
+        def select(self, embeddings, progress=None):
+            for call in calls if progress is not None else ():
+                progress(*call)
+            return super().select(embeddings)
+
+    assert run("sampler", Telling, EXACT, only=["S21"])["S21"].verdict is Verdict.FAIL
+
+
+def test_progress_that_changes_what_is_chosen_is_caught():
+    class Hurried(Greedy):
+        def select(self, embeddings, progress=None):
+            rows = super().select(embeddings)
+            return rows if progress is None else rows[::-1].copy()
+
+    found = run("sampler", Hurried, EXACT, only=["S21"])["S21"]
+    assert "answers other rows when it tells progress" in found.message
 
 
 def test_anchors_and_exactness_exclude_each_other():

@@ -231,3 +231,45 @@ class InstanceNorm(LocalMean):
 class Twice(LocalMean):
     def pooled(self, layer: Any) -> Any:
         return super().pooled(super().pooled(layer))
+
+
+@broken("aggregator", "half precision in large batches", caught_by=("G07",), **_MEAN)
+class LargeBatchHalf(LocalMean):
+    def read(self, layer: Any) -> Any:
+        kept = super().read(layer)
+        return kept.astype(np.float16).astype(np.float64) if len(layer) > 32 else kept
+
+
+@broken("aggregator", "what fills no whole register left out", caught_by=("G12",), **_MEAN)
+class TailLeftOut(LocalMean):
+    def pooled(self, layer: Any) -> Any:
+        found, rest = super().pooled(layer), layer.shape[3] % 16
+        if layer.shape[3] > 48 and rest:
+            found[..., -rest:] = layer[..., -rest:]
+        return found
+
+
+@broken("aggregator", "what fills no whole block of rows left out", caught_by=("G12",))
+class RowsLeftOut(LocalMean):
+    def pooled(self, layer: Any) -> Any:
+        found, rest = super().pooled(layer), layer.shape[2] % 16
+        if layer.shape[2] > 48 and rest:
+            found[:, :, -rest:] = layer[:, :, -rest:]
+        return found
+
+
+@broken("aggregator", "NaN looked for in the beginning only", caught_by=("X08",))
+class BriefLook(LocalMean):
+    def checked(self, layers: list[Any]) -> list[Any]:
+        super().checked([np.nan_to_num(layer) for layer in layers])
+        for layer in layers:
+            if not np.isfinite(layer.reshape(-1)[:4096]).all():
+                raise ValueError("a map holds NaN or infinity")
+        return layers
+
+
+@broken("aggregator", "outliers cut off in place", caught_by=("X02",))
+class CutsInPlace(LocalMean):
+    def checked(self, layers: list[Any]) -> list[Any]:
+        layers = super().checked(layers)
+        return [np.clip(layer, -6, 6, out=layer if layer.flags.writeable else None) for layer in layers]

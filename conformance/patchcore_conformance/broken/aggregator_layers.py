@@ -82,7 +82,7 @@ class TwoLayers(LocalMean):
         return super().joined(layers[:2])
 
 
-@broken("aggregator", "the list of maps emptied", caught_by=("G10",))
+@broken("aggregator", "the list of maps emptied", caught_by=("X02",))
 class Emptied(LocalMean):
     def aggregate(self, maps: Any) -> Any:
         found = super().aggregate(maps)
@@ -138,3 +138,30 @@ class AddedUp(LocalMean):
     def joined(self, layers: list[Any]) -> Any:
         alike = len({layer.shape[1] for layer in layers}) == 1
         return super().joined([np.mean(layers, axis=0)] if alike else layers)
+
+
+@broken("aggregator", "layers of as many channels joined channel by channel", caught_by=("G10",), **_MEAN)
+class Interleaved(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        if len({layer.shape[1] for layer in layers}) > 1:
+            return grid
+        apart = grid.reshape(*grid.shape[:3], len(layers), -1)
+        return apart.swapaxes(3, 4).reshape(grid.shape)
+
+
+@broken("aggregator", "the caller's list filled with means", caught_by=("X02",))
+class FillsTheList(LocalMean):
+    def aggregate(self, maps: Any) -> Any:
+        found = super().aggregate(maps)
+        if isinstance(maps, list):
+            maps[:] = [self.pooled(self.read(np.asarray(layer))) for layer in maps]
+        return found
+
+
+@broken("aggregator", "axes of one cell dropped", caught_by=("G09",), **_MEAN)
+class DropsAxes(LocalMean):
+    def resized(self, layer: Any, grid: tuple[int, ...]) -> Any:
+        if 1 in layer.shape[2:] and layer.shape[2:] != grid:
+            layer = np.stack([image.squeeze() for image in layer])
+        return super().resized(layer, grid)

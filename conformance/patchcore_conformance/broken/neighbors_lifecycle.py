@@ -116,6 +116,24 @@ class RemembersShapes(Exact):
         return _Caching(self, super().build(bank).bank)
 
 
+class _KnownByEnds(_Caching):
+    """An index that takes the first and the last query for all of them."""
+
+    def key(self, queries: Any, k: int) -> Any:
+        return queries.shape, queries[:1].tobytes(), queries[-1:].tobytes(), k
+
+    def query(self, queries: Any, k: int = 1) -> Any:
+        return tuple(found.copy() for found in super().query(queries, k))
+
+
+@broken("neighbors", "answers remembered by the first and the last query", caught_by=("X05", "N25"), **_EXACT)
+class RemembersEnds(Exact):
+    """Answers a question that begins and ends alike."""
+
+    def build(self, bank: Any) -> Any:
+        return _KnownByEnds(self, super().build(bank).bank)
+
+
 class _OneBuffer(Index):
     def query(self, queries: Any, k: int = 1) -> Any:
         distances, rows = super().query(queries, k)
@@ -185,6 +203,15 @@ class Unchecked(Exact):
     """Does not look at what comes in."""
 
     def checked(self, rows: Any, name: str) -> Any:  # noqa: ARG002
+        return rows
+
+
+@broken("neighbors", "looks for NaN among the first 1,024 rows", caught_by=("X08",), **_EXACT)
+class LooksAtAFew(Exact):
+    """Spares itself a pass over all values."""
+
+    def checked(self, rows: Any, name: str) -> Any:
+        super().checked(rows[:1024], name)
         return rows
 
 

@@ -271,3 +271,14 @@ class SmallBank(Exact):
         if 1 < len(bank) < 16:
             squares[:, -1] = np.minimum(squares[:, -1], np.square(queries).sum(axis=1))
         return squares
+
+
+@broken("neighbors", "a window along the widest axis", caught_by=("N01",), **_EXACT)
+class Window(_Candidates):
+    """Looks at 2,048 rows of a large bank at most: those beside the query along the axis of the largest spread."""
+
+    def candidates(self, queries: Any, bank: Any, k: int) -> Any:  # noqa: ARG002
+        axis = int(bank.var(axis=0).argmax())
+        order = bank[:, axis].argsort(kind="stable")
+        beside = np.abs(order.argsort() - np.searchsorted(bank[order, axis], queries[:, axis])[:, None])
+        return (beside <= 1024) | (len(bank) <= 4096)

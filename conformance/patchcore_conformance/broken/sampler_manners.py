@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,3 +156,57 @@ class SixteenBits(Greedy):
         total = len(self.checked(np.asarray(embeddings)))
         drawn = np.random.default_rng(self.seed).permutation(total)
         return drawn[: self.how_many(total)].astype(np.uint16)
+
+
+@broken("sampler", "16 bits on the way to a row number", caught_by=("S16",), level="subset")
+class SixteenBitsInside(SixteenBits):
+    """Answers row numbers of the right kind that were cut before."""
+
+    def select(self, embeddings: Any) -> Any:
+        """Draw rows of (N, D)."""
+        return super().select(embeddings).astype(np.int64)
+
+
+@broken("sampler", "a short last block never brought closer", caught_by=("S16",), **_EXACT)
+class ShortBlock(Greedy):
+    """Leaves up to seven rows behind the last full block of 4096 as far as they were at the start."""
+
+    def nearer(self, near: Any, squares: Any) -> Any:
+        after = super().nearer(near, squares)
+        rest = len(near) % 4096
+        if rest < 8 and len(near) > 4096:
+            after[len(near) - rest :] = near[len(near) - rest :]
+        return after
+
+
+@broken("sampler", "ties by the number of processors", caught_by=("X06",), **_EXACT)
+class TiesByProcessors(Greedy):
+    """Gives each processor a share of the rows; among equals the last share wins."""
+
+    def farthest(self, near: Any, taken: Any) -> int:
+        free, best = np.where(taken, -1.0, near), -1
+        for share in np.array_split(np.arange(len(near)), os.cpu_count() or 1):
+            if len(share) and (best < 0 or free[share].max() >= free[best]):
+                best = int(share[np.argmax(free[share])])
+        return best
+
+
+@broken("sampler", "progress told as (total, done)", caught_by=("S21",), **_EXACT)
+class ToldBackwards(Greedy):
+    """Takes one number for the other."""
+
+    def select(self, embeddings: Any, progress: Any = None) -> Any:
+        """Choose rows of (N, D)."""
+        rows = super().select(embeddings)
+        for done in range(len(rows)) if progress is not None else ():
+            progress(len(rows), done + 1)
+        return rows
+
+
+@broken("sampler", "looks for NaN among the first 1,024 rows", caught_by=("X08",), **_EXACT)
+class LooksAtAFew(Greedy):
+    """Spares itself a pass over all values."""
+
+    def checked(self, embeddings: Any) -> Any:
+        super().checked(embeddings[:1024])
+        return embeddings

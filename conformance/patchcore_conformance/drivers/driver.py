@@ -65,6 +65,10 @@ class Driver:
         """Return inputs of values that each of the dtypes beside them holds exactly."""
         raise NotImplementedError
 
+    def tied(self) -> list[Case]:
+        """Return inputs with ties of which nothing is rounded: here bits may not depend on how work is split."""
+        return []
+
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
         """Return what must be refused, asked of a part that was made for a case."""
         raise NotImplementedError
@@ -80,6 +84,10 @@ class Driver:
     def questions(self, part: Any, cases: list[Case]) -> list[tuple[Case, Callable[[], tuple[Any, ...]]]]:
         """Return questions that one part is ready for all at once, each with the way to ask it."""
         return [(case, self.ready(part, case)) for case in cases]
+
+    def answer_list(self, part: Any, arrays: list[Array]) -> Any:  # noqa: ARG002
+        """Ask with the arrays in this very list; None where the kind takes no list of arrays."""
+        return None
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:
         """Hold an answer to types, shapes and ranges."""
@@ -120,6 +128,14 @@ def driver_of(ctx: Context) -> Driver:
     """Return the driver of the context's kind."""
     module = import_module(f"patchcore_conformance.drivers.generic_{ctx.kind}")
     return cast("Driver", module.DRIVER(ctx))
+
+
+def shuffled_within(array: Array) -> Array:
+    """Return the same values in another order but at the two ends: of the same sum, first row and last row."""
+    values = array.reshape(-1).copy()
+    end = values.size // max(4, len(array))
+    values[end : values.size - end] = values[end : values.size - end][::-1]
+    return values.reshape(array.shape)
 
 
 def copied(answer: tuple[Any, ...]) -> Bits:

@@ -8,7 +8,7 @@ import numpy as np
 
 from patchcore_conformance.drivers.aggregator import share, takes_size, well_formed
 from patchcore_conformance.drivers.driver import Array, Bits, Case, Driver, Refusal, evidence, require_close
-from patchcore_conformance.drivers.generic_extractor import require_float
+from patchcore_conformance.drivers.generic_extractor import last_spoilt, require_float
 from patchcore_conformance.drivers.generic_sampler import spoilt
 from patchcore_conformance.numerics import rounded_to
 from patchcore_conformance.plain import plain
@@ -72,6 +72,7 @@ class _Aggregator(Driver):
             ("of different numbers of images", (fine, coarse[:1])),
             ("of Python objects", (fine.astype(object), coarse.astype(object))),
         ]
+        bad += _spoilt_at_the_end(_large(self.ctx.rng("large")))
         sizes = (0, -1, -3) if takes_size(self.ctx) else ()
         return [
             *(Refusal(f"maps {what}", lambda maps=maps: part.aggregate(maps)) for what, maps in bad),  # type: ignore[misc]
@@ -80,6 +81,9 @@ class _Aggregator(Driver):
 
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         return lambda: (part.aggregate(case.arrays),)
+
+    def answer_list(self, part: Any, arrays: list[Array]) -> Any:
+        return part.aggregate(arrays)
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:  # noqa: ARG002 - the maps say it all
         well_formed(self.ctx, answer[0], case.arrays)
@@ -95,6 +99,21 @@ class _Aggregator(Driver):
 
     def _with(self, case: Case, size: int) -> Any:
         return self.ctx.make(patch_size=size).aggregate(case.arrays)
+
+
+def _large(rng: np.random.Generator) -> tuple[Array, ...]:
+    """Draw maps of more values than a look at the beginning would meet."""
+    return tuple(rng.standard_normal((9, 16, *grid)).astype(np.float32) for grid in ((40, 36), (20, 18), (10, 9)))
+
+
+def _spoilt_at_the_end(maps: tuple[Array, ...]) -> list[tuple[str, tuple[Any, ...]]]:
+    """Put NaN or infinity into the last cell of the last image, of the last map and of the first."""
+    coarsest, finest = (last_spoilt(maps[place], np.nan) for place in (-1, 0))
+    return [
+        ("large, with NaN in the last cell of the last one", (*maps[:-1], coarsest)),
+        ("large, with NaN in the last cell of the first one", (finest, *maps[1:])),
+        ("large, with infinity in the last cell of the last one", (*maps[:-1], last_spoilt(maps[-1], np.inf))),
+    ]
 
 
 def _whole(rng: np.random.Generator, most: int, shape: tuple[int, ...]) -> Array:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_conformance.drivers.driver import Bits, Case, Driver, Refusal, evidence, require_close
+from patchcore_conformance.drivers.driver import Array, Bits, Case, Driver, Refusal, evidence, require_close
 from patchcore_conformance.drivers.extractor import pixels, share, well_formed
 from patchcore_conformance.drivers.generic_sampler import spoilt
 from patchcore_conformance.numerics import UNITS
@@ -32,11 +32,13 @@ class _Extractor(Driver):
         return [(Case("pixels in eighths", (eighths.astype(np.float32),)), ("float32", "float16", "float64"))]
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
-        images = case.arrays[0]
+        images, many = case.arrays[0], pixels(self.ctx.rng("large"), 17, 64, 96)
         bad = [
             ("with NaN", spoilt(images, np.nan)),
             ("with infinity", spoilt(images, np.inf)),
             ("with minus infinity", spoilt(images, -np.inf)),
+            ("of many images, with NaN in the last pixel of all", last_spoilt(many, np.nan)),
+            ("of many images, with infinity in the last pixel of all", last_spoilt(many, np.inf)),
             ("of three axes", images[0]),
             ("of five axes", images[None]),
             ("of two axes", images[0, 0]),
@@ -65,6 +67,13 @@ class _Extractor(Driver):
 
     def require_agree(self, case: Case, one: Bits, two: Bits, message: str) -> None:
         require_close(self.ctx, case, one, two, message, share(self.ctx))
+
+
+def last_spoilt(array: Array, value: float) -> Array:
+    """Return a copy with one bad value, the very last."""
+    bad = array.copy()
+    bad[-1, -1, -1, -1] = value
+    return bad
 
 
 def require_float(driver: Driver, array: Any, name: str, told: dict[str, Any]) -> None:

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance.certificates import require_distinct, require_nearest, require_own_distances, truth_between
-from patchcore_conformance.drivers.driver import Bits, Case, Driver, Refusal, evidence, require_alike
-from patchcore_conformance.drivers.generic_sampler import bad_tables
+from patchcore_conformance.drivers.driver import (
+    Bits,
+    Case,
+    Driver,
+    Refusal,
+    evidence,
+    require_alike,
+    shuffled_within,
+)
+from patchcore_conformance.drivers.generic_sampler import bad_tables, balanced, tall_tables
 from patchcore_conformance.numerics import Numerics, rounded_to
 from patchcore_conformance.plain import plain
 
@@ -60,8 +68,9 @@ class _Neighbors(Driver):
         most = min(len(bank), self.ctx.claims.max_k or len(bank))
         counts = (0, -1, True, most + 1, 10**6)
         width = f"wanting {bank.shape[1]} columns with"
-        banks = [(f"a bank {what}", bad) for what, bad in bad_tables(bank)]
-        asked = [(f"queries {what}", bad) for what, bad in bad_tables(queries) if what != "without rows"] + [
+        banks = [(f"a bank {what}", bad) for what, bad in (*bad_tables(bank), *tall_tables(bank))]
+        tables = (*bad_tables(queries), *tall_tables(queries))
+        asked = [(f"queries {what}", bad) for what, bad in tables if what != "without rows"] + [
             (f"queries {width} one more", np.ones((7, bank.shape[1] + 1), np.float32)),
             (f"queries {width} one less", queries[:, :-1].copy()),
             (f"queries {width} a single one", queries[:, :1].copy()),
@@ -76,6 +85,10 @@ class _Neighbors(Driver):
         self.answer(part, case)
         return self._asked(self._tried, case)
 
+    def tied(self) -> list[Case]:
+        rng = self.ctx.rng("ties")
+        return [self._case("160 rows, many equal", balanced(rng, 80, 2), rng.integers(-3, 4, (30, 2)), 5)]
+
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         index = part.build(case.arrays[0])
         return lambda: self._asked(index, case)
@@ -86,7 +99,8 @@ class _Neighbors(Driver):
         for case in cases:
             (bank, queries), index = case.arrays, part.build(case.arrays[0])
             fewer = replace(case, arrays=(bank, queries[1:3].copy()), k=1)
-            several = (case, case.of([bank, queries[::-1].copy()]), *([fewer] if len(queries) > 1 else []))
+            others = [queries[::-1].copy(), shuffled_within(queries)]
+            several = (case, *(case.of([bank, other]) for other in others), *([fewer] if len(queries) > 1 else []))
             found += [(one, partial(self._asked, index, one)) for one in several]
         return found
 

@@ -9,6 +9,7 @@ import numpy as np
 from patchcore_conformance.certificates import require_greedy
 from patchcore_conformance.drivers.driver import Bits, Case, Driver, Refusal, require_alike, require_equal_bits
 from patchcore_conformance.drivers.sampler import for_claims, knobs, well_formed
+from patchcore_conformance.drivers.sampler_memory import bears
 from patchcore_conformance.plain import plain
 
 if TYPE_CHECKING:
@@ -50,7 +51,18 @@ class _Sampler(Driver):
         return found
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
-        return [*_bad_rows(part.select, case.arrays[0]), *self._bad_counts(case)]
+        rows = case.arrays[0]
+        tall = [(what, bad) for what, bad in tall_tables(rows) if bears(self.ctx, len(bad))]
+        return [
+            *(Refusal(f"embeddings {what}", lambda bad=bad: part.select(bad)) for what, bad in bad_tables(rows)),  # type: ignore[misc]
+            *(Refusal(f"embeddings {what}", lambda bad=bad: self._three_of(bad)) for what, bad in tall),  # type: ignore[misc]
+            *self._bad_counts(case),
+        ]
+
+    def tied(self) -> list[Case]:
+        return [
+            self._case("80 rows and their negatives, many equal", balanced(self.ctx.rng("ties"), 80, 2), 20, seed=4)
+        ]
 
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         return lambda: (part.select(case.arrays[0]),)
@@ -84,6 +96,9 @@ class _Sampler(Driver):
             for value in values
         ] + ([Refusal("count above the number of rows", lambda: self._clamps(case))] if self._has_count else [])
 
+    def _three_of(self, rows: Any) -> Any:
+        return self.ctx.make(**self._knobs.options(len(rows), 3, 0)).select(rows)
+
     @property
     def _has_count(self) -> bool:
         return self._knobs.size == "count"
@@ -100,10 +115,6 @@ class _Sampler(Driver):
         return answer
 
 
-def _bad_rows(ask: Callable[[Any], Any], rows: Any) -> list[Refusal]:
-    return [Refusal(f"embeddings {what}", lambda bad=bad: ask(bad)) for what, bad in bad_tables(rows)]  # type: ignore[misc]
-
-
 def bad_tables(rows: Any) -> list[tuple[str, Any]]:
     """Return what is no table of finite numbers with at least one row and one column."""
     return [
@@ -116,6 +127,21 @@ def bad_tables(rows: Any) -> list[tuple[str, Any]]:
         ("without columns", rows[:, :0]),
         ("of Python objects", rows.astype(object)),
     ]
+
+
+def tall_tables(rows: Any) -> list[tuple[str, Any]]:
+    """Return many rows of which the last alone is bad: who looks at the first thousand has not looked."""
+    return [
+        (f"with {value} in the last of {total:,} rows", spoilt(np.resize(rows, (total, rows.shape[1])), value))
+        for total in (3000, 70_000)
+        for value in (np.nan, np.inf)
+    ]
+
+
+def balanced(rng: np.random.Generator, half: int, width: int) -> Any:
+    """Draw small whole numbers whose mean is 0, however it is added up: centring does not round them."""
+    rows = rng.integers(-3, 4, (half, width))
+    return np.concatenate([rows, -rows])
 
 
 def spoilt(array: Any, value: float) -> Any:

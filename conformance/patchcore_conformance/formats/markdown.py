@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from patchcore_conformance.report import KIT
-from patchcore_conformance.telling import level_in_words, needs_telling, not_claimed, rerun_command, result_in_words
+from patchcore_conformance.telling import (
+    level_in_words,
+    needs_telling,
+    not_claimed,
+    not_here,
+    rerun_command,
+    result_in_words,
+)
 from patchcore_conformance.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ def page(report: Report) -> str:
         f"Level: **{level_in_words(report)}**. {counts or 'Nothing was checked'}.",
         _table(report),
         *([_list("Not claimed", not_claimed(report))] if not_claimed(report) else []),
+        *([_list("Not judged here", not_here(report))] if not_here(report) else []),
         *([_list("Expected failures", _expected(report))] if _expected(report) else []),
         *([_list("To be corrected", list(report.complaints))] if report.complaints else []),
         *(_told(report, result) for result in needs_telling(report)),

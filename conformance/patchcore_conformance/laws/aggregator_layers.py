@@ -13,8 +13,10 @@ from patchcore_conformance.drivers.aggregator import (
     require_equal_grids,
     side_by_side,
     takes_size,
+    well_formed,
 )
-from patchcore_conformance.laws.aggregator_windows import touched, whole_numbers
+from patchcore_conformance.laws.aggregator_reach import touched
+from patchcore_conformance.laws.aggregator_windows import whole_numbers
 from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def cells_keep_their_places(ctx: Context) -> None:
     part, rng = ctx.make(), ctx.rng()
     for grid in ((9, 14), (14, 9), (11, 11)):
         maps = (rng.standard_normal((3, 2, *grid)).astype(np.float32),)
-        for cell in ((4, 4), (3, grid[1] - 5), (grid[0] - 5, 3)):
-            reached = np.argwhere(touched(ctx, part, maps, 0, cell))
+        cells = (4, 4), (3, grid[1] - 5), (grid[0] - 5, 3)
+        for cell, changed in zip(cells, touched(ctx, part, maps, 0, *cells), strict=True):
+            reached = np.argwhere(changed)
             middle = reached.mean(axis=0).round(2).tolist() if len(reached) else "nowhere"
             near = len(reached) and np.abs(reached.mean(axis=0) - cell).max() < 0.45
             told = f"cell {cell} of a grid {grid} changed, but the embeddings did around {middle}"
@@ -71,7 +74,8 @@ def _drawn_too_small(array: Array, _: np.random.Generator) -> Any:
     statement="Layers meet on the finest grid: there a coarse constant stays constant, and a coarse ramp a ramp in the "
     "same place.",
     why="Patches of two layers that belong together must lie over the same part of the photograph.",
-    seen="Corners aligned instead of cells, which shifts the coarse layer outwards; the grid of the wrong layer.",
+    seen="Corners aligned instead of cells, which shifts the coarse layer outwards; the grid of the wrong layer; axes "
+    "of one cell dropped, or divided by one cell less.",
     mend="Resize bilinearly between the middles of cells (align_corners=False) to the first map's grid.",
     after=("G02",),
     witnesses=4,
@@ -82,8 +86,10 @@ def _drawn_too_small(array: Array, _: np.random.Generator) -> Any:
     ),
 )
 def layers_meet_on_the_finest_grid(ctx: Context) -> None:
-    """Bring ramps along each axis from a half and a quarter of the grid; and grids that no whole number divides."""
+    """Bring ramps along each axis, from grids that divide the finest and others; and grids of one row or column."""
     part = ctx.make(patch_size=1) if takes_size(ctx) else ctx.make()
+    for coarse in ((1, 1), (1, 9), (7, 1)):
+        _require_stretched(ctx, part, coarse)
     for factor in (2, 4):
         for axis in (2, 3):
             coarse = (20, 24) if factor == 2 else (16, 18)
@@ -95,6 +101,20 @@ def layers_meet_on_the_finest_grid(ctx: Context) -> None:
     found = grid_of(ctx, part, maps)
     middle = found[:, 13:18, 14:19, 2:]
     require_equal_grids(ctx, middle, np.full_like(middle, 7), "a coarse constant of 7 does not stay 7", maps)
+
+
+def _require_stretched(ctx: Context, part: Any, coarse: tuple[int, int]) -> None:
+    """Bring a constant of one row, one column or one cell; a window that is larger, and given, may be refused."""
+    maps = (np.zeros((2, 2, 7, 9), np.float32), np.full((2, 3, *coarse), 7, np.float32))
+    try:
+        found = grid_of(ctx, part, maps)
+    except (TypeError, ValueError):
+        if takes_size(ctx):
+            raise
+        return
+    if takes_size(ctx) and side_by_side(found, maps):
+        told = f"a coarse constant of 7 on {coarse[0]} x {coarse[1]} cells does not stay 7"
+        require_equal_grids(ctx, found[..., 2:], np.full((2, 7, 9, 3), 7), told, maps)
 
 
 def _require_ramp(ctx: Context, part: Any, coarse: tuple[int, int], finest: tuple[int, int], axis: int) -> None:
@@ -123,16 +143,17 @@ def _layers_exchanged(array: Array, _: np.random.Generator) -> Any:
     "aggregator",
     statement="Every layer counts, and layers are joined in the order given.",
     why="A bank and a query that were joined in another order are compared value by value all the same.",
-    seen="Layers in the order of a dict, or sorted by name or size; a last layer that is never looked at.",
+    seen="Layers in the order of a dict, or sorted by name or size; joined channel by channel where they are alike; "
+    "a last layer that is never looked at.",
     mend="Go through the maps in the order of the argument.",
     after=("G02",),
     witnesses=3,
     saboteurs=corruptions.spoiling("layers exchanged", _layers_exchanged, "aggregate"),
 )
 def layers_keep_their_order(ctx: Context) -> None:
-    """Change one layer after the other, with numbers of channels that tell them apart; take lists and tuples."""
+    """Change one layer after the other, with numbers of channels that tell them apart and equal ones; take lists."""
     part, rng = ctx.make(), ctx.rng()
-    for channels in ((2, 5, 3), (4, 1, 6)):
+    for channels in ((2, 5, 3), (4, 1, 6), (3, 3, 3)):
         grids = ((12, 14), (12, 14), (6, 7))
         maps = tuple(whole_numbers(rng, 1, count, *grid) for count, grid in zip(channels, grids, strict=True))
         before = grid_of(ctx, part, maps)
@@ -147,25 +168,10 @@ def layers_keep_their_order(ctx: Context) -> None:
             )
             ctx.require(inside or not side_by_side(before, maps), told, reached=changed)
             ctx.witness()
-        given = [layer.copy() for layer in maps]
-        listed = part.aggregate(given)
-        require_equal_grids(
-            ctx, grid_of(ctx, _Again(listed), maps), before, "a list got another answer than a tuple", maps
-        )
-        kept = len(given) == 3 and all(one.shape == two.shape for one, two in zip(given, maps, strict=True))
-        ctx.require(kept, "the list of maps was changed")
+        listed = well_formed(ctx, part.aggregate([layer.copy() for layer in maps]), maps)
+        require_equal_grids(ctx, listed, before, "a list got another answer than a tuple", maps)
     alike = (whole_numbers(rng, 1, 3, 8, 9), whole_numbers(rng, 1, 3, 8, 9))
     there, back = grid_of(ctx, part, alike), grid_of(ctx, part, alike[::-1])
     told = "two layers of as many channels give the same embeddings in either order: they were not joined"
     ctx.require(there.shape == back.shape and np.abs(there - back).max() > 1e-3, told, map_0=alike[0], map_1=alike[1])
     needs_channels(before, maps)  # the order of what was mixed shows nowhere
-
-
-class _Again:
-    """Stands for a part that has answered already."""
-
-    def __init__(self, answer: Any) -> None:
-        self._answer = answer
-
-    def aggregate(self, _: Any) -> Any:
-        return self._answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def channels_stay_apart(ctx: Context) -> None:
     "aggregator",
     statement="The embeddings of an image do not depend on the images beside it, and come in the order of the images.",
     why="A photograph must score the same alone and in a batch.",
-    seen="The batch's mean taken off; the first image's grid answered for all.",
+    seen="The batch's mean taken off; the first image's grid answered for all; half precision in large batches.",
     mend="Compute each image by itself; let no sum run over the first axis.",
     witnesses=8,
     saboteurs=(
@@ -87,7 +87,7 @@ def channels_stay_apart(ctx: Context) -> None:
     ),
 )
 def images_do_not_meet(ctx: Context) -> None:
-    """Ask for a batch and for each image alone: dim images beside glaring ones."""
+    """Ask for a batch and for each image alone: dim images beside glaring ones, then very many."""
     part, rng = ctx.make(), ctx.rng()
     for images in (2, 5):
         factors = np.array([1, 1000, 0.001, 0, -30])[:images].reshape(-1, 1, 1, 1)
@@ -106,6 +106,18 @@ def images_do_not_meet(ctx: Context) -> None:
             one = tuple(layer[image : image + 1] for layer in maps)
             require_equal_grids(ctx, found[place : place + 1], together[image : image + 1], told, one)
             ctx.witness()
+    _many_images_do_not_meet(ctx, part)
+
+
+def _many_images_do_not_meet(ctx: Context, part: Any) -> None:
+    """Ask for more images than one would in a batch, of values with many digits, and for some of them alone."""
+    maps = tuple(layer + ctx.rng("digits").random(layer.shape, np.float32) for layer in _maps(ctx, "many", 40))
+    together = grid_of(ctx, part, maps)
+    for place in (0, 1, 20, 39):
+        alone = tuple(layer[place : place + 1] for layer in maps)
+        told = f"image {place} of 40 has other embeddings than alone"
+        require_equal_grids(ctx, together[place : place + 1], grid_of(ctx, part, alone), told, alone)
+        ctx.witness()
 
 
 @law(

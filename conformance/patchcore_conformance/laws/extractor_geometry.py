@@ -91,8 +91,8 @@ def _reach(ctx: Context, part: Any) -> int:
 
 
 def _strides(ctx: Context, part: Any) -> list[int]:
-    """Return by how many pixels an image has to grow for a row more in each map."""
-    short, tall = (maps_of(ctx, part, pixels(ctx.rng("grid"), 1, height, 32)) for height in (64, 128))
+    """Return by how many pixels an image has to grow for a row more in each map; of sizes that E01 asked for."""
+    short, tall = (maps_of(ctx, part, pixels(ctx.rng("grid"), 1, height, 32)) for height in (32, 96))
     return [round(64 / max(two.shape[2] - one.shape[2], 1)) for one, two in zip(short, tall, strict=True)]
 
 

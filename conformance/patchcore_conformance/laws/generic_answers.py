@@ -20,7 +20,8 @@ PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
     statement="Answers are arrays of the shape, kind and range that the contract names.",
     why="The next part takes what this one answers without looking.",
     seen="Row numbers as floats, or in 16 bits that wrap around; an axis too few where there is one of a thing.",
-    mend="Return arrays as in the contract of the kind: whole numbers for rows, float32 for maps, all axes kept.",
+    mend="Return arrays as in the contract of the kind: whole numbers for rows, float32 for maps and embeddings (or "
+    "float64, which is as good), all axes kept.",
     witnesses=3,
     saboteurs=(
         *corruptions.spoiling("an axis too few", corruptions.without_last_axis),

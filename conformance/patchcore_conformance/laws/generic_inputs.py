@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from patchcore_conformance import corruptions
 from patchcore_conformance.drivers.driver import copied, driver_of, evidence
 from patchcore_conformance.layouts import LAYOUTS, foreign
@@ -11,7 +13,7 @@ from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
-    from patchcore_conformance.drivers.driver import Refusal
+    from patchcore_conformance.drivers.driver import Case, Driver, Refusal
 
 PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
 _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
@@ -22,7 +24,8 @@ _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
     *PARTS,
     statement="Inputs are never changed, and read-only inputs are taken.",
     why="Pixels, maps and embeddings are used again after the call; memory-mapped files are read-only.",
-    seen="Centring or normalising in place; compiled signatures that do not allow read-only arrays.",
+    seen="Centring, normalising or clipping in place; results written into the list that maps came in; compiled "
+    "signatures that do not allow read-only arrays.",
     mend="Copy before computing in place; let compiled functions take read-only arrays, or copy those first.",
     witnesses=4,
     saboteurs=(
@@ -31,20 +34,37 @@ _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
     ),
 )
 def inputs_stay_as_they_are(ctx: Context) -> None:
-    """Compare inputs with copies after the call; then ask with arrays that cannot be written to."""
+    """Compare inputs, small and large, with copies after the call; then ask with arrays that cannot be written to."""
     driver = driver_of(ctx)
-    for case in driver.cases():
+    cases = driver.cases()
+    for case in (*cases, cases[0].each(lambda array: array * np.float32(8))):  # what clips has nothing to do else
         given = case.fresh()
         answer = driver.bits(driver.make(case), given)
-        for place, (before, after) in enumerate(zip(case.arrays, given.arrays, strict=True)):
-            same = before.shape == after.shape and before.tobytes() == after.tobytes()
-            ctx.require(same, f"input {place} was changed by the call", **evidence(case, (after,)))
+        _require_untouched(ctx, case, given)
+        _require_list_stays(ctx, driver, case)
         locked = case.fresh()
         for array in locked.arrays:
             array.flags.writeable = False
         again = driver.bits(driver.make(case), locked)
         driver.require_same(case, answer, again, "read-only inputs got another answer")
         ctx.witness(2)
+
+
+def _require_untouched(ctx: Context, case: Case, given: Case) -> None:
+    for place, (before, after) in enumerate(zip(case.arrays, given.arrays, strict=True)):
+        same = before.shape == after.shape and before.tobytes() == after.tobytes()
+        ctx.require(same, f"input {place} was changed by the call", **evidence(case, (after,)))
+
+
+def _require_list_stays(ctx: Context, driver: Driver, case: Case) -> None:
+    """Ask with the arrays in a list, where the kind takes several in one: the list must hold the very same after."""
+    given = case.fresh()
+    listed = list(given.arrays)
+    if driver.answer_list(driver.make(case), listed) is None:
+        return
+    same = len(listed) == len(given.arrays) and all(one is two for one, two in zip(listed, given.arrays, strict=True))
+    ctx.require(same, "the list that the inputs came in holds other arrays after the call", **evidence(case))
+    _require_untouched(ctx, case, given)
 
 
 @law(

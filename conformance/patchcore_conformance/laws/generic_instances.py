@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import copied, driver_of
+from patchcore_conformance.drivers.driver import copied, driver_of, shuffled_within
 from patchcore_conformance.interleaving import many_turns, turns_within
 from patchcore_conformance.registry import law
 
@@ -99,7 +99,7 @@ def _scribble(answer: tuple[Any, ...]) -> None:
     *PARTS,
     statement="An answer depends on nothing that was asked before.",
     why="The same photograph must score the same on Monday and after a thousand others.",
-    seen="Caches that are looked up by shape, by identity or by a sum of the data, and answer with stale results.",
+    seen="Caches that are looked up by shape, identity, sum or first row of the data, and answer with stale results.",
     mend="Drop the cache, or look up by everything the answer depends on; recompute when the data may have changed.",
     witnesses=3,
     saboteurs=_MOODY,
@@ -126,6 +126,11 @@ def answers_have_no_past(ctx: Context) -> None:
             told = "new data in the same memory got another answer than by a fresh part"
             driver.require_same(other, fresh, driver.bits(part, buffer), told)
         driver.require_same(case, first, driver.bits(part, case), "the same question got another answer later")
+    for other, asking in driver.questions(part, [case, case.each(shuffled_within)]):
+        told = "after a question that begins and ends alike, a used part answers otherwise than a fresh one"
+        fresh = first if other is case else driver.bits(driver.make(other), other)
+        driver.require_same(other, fresh, copied(asking()), told)
+        ctx.witness()
 
 
 @law(

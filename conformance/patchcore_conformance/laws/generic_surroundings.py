@@ -10,11 +10,12 @@ import numpy as np
 
 from patchcore_conformance import corruptions, surroundings
 from patchcore_conformance.drivers.driver import driver_of
-from patchcore_conformance.fresh_process import answers_there
+from patchcore_conformance.fresh_process import answers_there, get_ready
 from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
+    from patchcore_conformance.drivers.driver import Driver
     from patchcore_conformance.saboteur import Call
 
 PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
@@ -25,15 +26,17 @@ _ANNOUNCEMENTS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, 
 @law(
     "X06",
     *PARTS,
-    statement="The same settings and input give the same answer: again, after other code used global chance, and in "
-    "another process.",
+    statement="The same settings and input give the same answer: again, after other code used global chance, in "
+    "another process, and, up to rounding, on however many threads.",
     why="A model that was fitted again from the same photographs must be the same model.",
-    seen="Rows drawn by the global random state; order taken from a set of names, which differs in each process.",
-    mend="Draw from a generator of your own, made from the seed in each call; sort what comes out of sets.",
+    seen="Rows drawn by the global random state; the order of a set of names; ties that the number of threads decides.",
+    mend="Draw from a generator of your own, made from the seed in each call; sort what comes out of sets; "
+    "among equals take the lowest row, whichever thread found it.",
     applies=lambda claims: claims.deterministic,
     promise="deterministic",
     witnesses=4,
     saboteurs=corruptions.spoiling("answers otherwise each time", corruptions.moody),
+    ahead=get_ready,
 )
 def answers_repeat(ctx: Context) -> None:
     """Ask fresh parts under other global seeds, and one in a process with other hashes."""
@@ -49,6 +52,19 @@ def answers_repeat(ctx: Context) -> None:
         there = answers_there(ctx, case) if place == 0 else None
         if there is not None:
             driver.require_same(case, one, there, "a process with other hashes answers otherwise")
+    _whatever_the_threads(ctx, driver)
+
+
+def _whatever_the_threads(ctx: Context, driver: Driver) -> None:
+    """Ask on one thread and on three: alike up to rounding, and where nothing is rounded to the last bit."""
+    plain = [(driver.cases()[0], driver.require_agree)]
+    for case, require in plain + [(case, driver.require_same) for case in driver.tied()]:
+        with surroundings.threads(1):
+            one = driver.bits(driver.make(case), case)
+        with surroundings.threads(3):
+            three = driver.bits(driver.make(case), case)
+        require(case, one, three, "on three threads a part answers otherwise than on one")
+        ctx.witness()
 
 
 def _draw(_: Call) -> None:

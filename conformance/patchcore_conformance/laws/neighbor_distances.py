@@ -31,12 +31,14 @@ _LATTICES = (
     *((64, 64, 5, 5), (65, 33, 7, 3), (128, 20, 8, 2), (129, 13, 9, 30), (60, 15, 15, 20), (60, 16, 16, 1)),
     *((61, 7, 17, 20), (50, 9, 31, 16), (50, 40, 33, 1), (40, 6, 63, 12), (40, 6, 65, 12), (33, 33, 129, 10)),
     *((30, 4, 257, 8), (24, 3, 513, 6), (24, 24, 1025, 24), (700, 5, 4, 400), (2100, 2, 3, 2100), (300, 40, 64, 2)),
+    (6000, 50, 16, 2),
 )
 _FLOATS = (
     *((probes.gaussian, 400, 60, 2, 5), (probes.gaussian, 300, 50, 3, 9), (probes.gaussian, 500, 33, 7, 1)),
     *((probes.gaussian, 300, 1, 19, 3), (probes.gaussian, 120, 64, 300, 4), (probes.gaussian, 80, 9, 700, 80)),
     *((probes.gaussian, 64, 7, 1536, 3), (probes.gaussian, 30, 6, 2050, 5), (probes.gaussian, 20, 5, 4101, 2)),
     *((probes.gaussian, 600, 20, 97, 4), (probes.gaussian, 700, 6, 5, 400), (probes.gaussian, 3000, 30, 3, 2)),
+    (probes.gaussian, 6000, 50, 16, 3),
     *((probes.clusters, 1000, 60, 16, 3), (probes.clusters, 800, 40, 65, 2), (probes.clusters, 300, 20, 513, 1)),
     *((probes.manifold, 900, 60, 24, 5), (probes.manifold, 700, 30, 129, 4), (probes.rectified, 600, 40, 100, 3)),
     *((probes.fine_ties, 300, 60, 2, 6), (probes.fine_ties, 300, 40, 6, 9), (probes.fine_ties, 200, 30, 33, 3)),

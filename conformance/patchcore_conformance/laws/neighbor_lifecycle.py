@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from patchcore_conformance import pairs, probes
+from patchcore_conformance.drivers.driver import shuffled_within
 from patchcore_conformance.drivers.neighbors import as_many, for_claims, judge, require_kept
 from patchcore_conformance.laws.neighbor_saboteurs import MOODY, NEXT_ROW, SHIFTED, SQUARED
 from patchcore_conformance.registry import law
@@ -165,4 +166,6 @@ def _play(ctx: Context, script: list[tuple[str, int, int]]) -> None:
             shared[...] = probes.lattice(8, 3, seed=10 * one + other)
         else:
             index, bank = indexes[one % len(indexes)]
-            judge(ctx, bank, probes.lattice(other, 3, seed=place), other, index)
+            queries = probes.lattice(other, 3, seed=place)
+            for asked in (queries, shuffled_within(queries)):
+                judge(ctx, bank, asked, other, index)

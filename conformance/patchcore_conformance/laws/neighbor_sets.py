@@ -225,7 +225,7 @@ def large_row_numbers(ctx: Context) -> None:
             bank = probes.gapped(total, width)
             judge(ctx, bank, bank[np.flatnonzero(bank[:, 0] > 100)], 1)
         else:
-            bank = probes.manifold(min(total, 66_000), 3)  # graphs fall apart where so many rows are equal
+            bank = probes.manifold(min(total, 66_000), 2)  # graphs fall apart where so many rows are equal
             asked = judge(ctx, bank, bank[-120:], 1)
             require_found(ctx, asked.hits(), "of rows with large numbers too few are found", **asked.seen)
     if exact(ctx.claims):

@@ -10,9 +10,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from patchcore_conformance.claims import Claims
-from patchcore_conformance.plugin_process import BUILT_IN, Target, asked
+from patchcore_conformance.plugin_process import BUILT_IN, Target, asked, modules_of
 from patchcore_conformance.registry import law
-from patchcore_conformance.violation import KitError
+from patchcore_conformance.violation import KitError, Missing
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
@@ -31,13 +31,13 @@ def looked_at(ctx: Context, target: Target, **question: Any) -> dict[str, Any]:
     statement="Each record is valid: name, summary, claims that the kit knows, and a factory that can be called.",
     why="A record is all that a host knows until the part is asked for; a wrong one fails in the hands of a user.",
     seen="A factory path that was right before the module was renamed; claims spelt in one's own way; a bare record "
-    "where a list was needed.",
+    "where a list was needed; requires that name what pip installs, not the module that is imported.",
     mend="Yield patchcore_plugin.Component records whose factory is 'package.module:Class', the class having the "
     "methods of its contract.",
     witnesses=1,
 )
 def records_are_valid(ctx: Context) -> None:
-    """Read all records, then import each factory whose libraries are here."""
+    """Read all records, then import each factory whose libraries are here; without them nobody can say."""
     target = Target.of(ctx.raw())
     found = looked_at(ctx, target, factories=True)
     ctx.require(not found["bad"], "; ".join(found["bad"]), plugin=target.values)
@@ -51,7 +51,23 @@ def records_are_valid(ctx: Context) -> None:
     for told in found["resolved"]:
         named = f"{told['kind']} {told['name']!r}"
         ctx.require(not told["problem"], f"the factory of {named} does not do: {told['problem']}", record=told)
-        ctx.witness()
+        ctx.witness(not told["absent"])
+    untried = [told for told in found["resolved"] if told["absent"]]
+    if untried:
+        raise Missing("; ".join(_untried(told) for told in untried))
+
+
+def _untried(told: dict[str, Any]) -> str:
+    """Say which libraries kept a factory from being tried, and which of them are here under another name."""
+    lacking = f"the factory of {told['kind']} {told['name']!r} was not tried: it requires {', '.join(told['absent'])}"
+    known = {library: modules_of(library) for library in told["absent"]}
+    hints = [
+        f"warning: {library} is the name of an installed distribution, whose modules are {', '.join(modules)}: "
+        "requires needs the name that is imported"
+        for library, modules in known.items()
+        if modules and library not in modules
+    ]
+    return ". ".join([f"{lacking}, not importable here", *hints])
 
 
 @law(

@@ -11,6 +11,8 @@ from patchcore_conformance import probes
 from patchcore_conformance.certificates import cover_radius, require_greedy
 from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, needs_size, takes, well_formed
 from patchcore_conformance.drivers.sampler_memory import bears, needs_room
+from patchcore_conformance.drivers.sampler_speed import chooses_all_at_once
+from patchcore_conformance.laws.sampler_certificates import exact
 from patchcore_conformance.laws.sampler_saboteurs import (
     AS_FLOATS,
     BACKWARDS,
@@ -32,6 +34,8 @@ _SIZES = ((1, 1), (2, 1), (3, 2), (5, 4), (10, 1), (29, 17), (64, 63), (65, 64),
 _MANY = ((300, 299), (700, 400), (1200, 900), (3000, 140))
 # Where a draw with replacement cannot go well; too slow for greedy loops.
 _VERY_MANY = ((30_000, 3000), (30_000, 29_900))
+# Few rows are left over where blocks of any usual size end.
+_SHORT_ENDS = (1025, 1027, 2049, 4097, 4099, 8195, 10_003, 16_386)
 # Shares whose product with the total is no whole number in floating point, or below one; halves may go either way.
 _SHARES = ((100, 0.29, 29), (100, 0.57, 57), (10, 0.21, 2), (10, 0.38, 4), (40, 0.001, 1), (7, 1.0, 7), (1, 0.4, 1))
 
@@ -146,7 +150,7 @@ def fewer_rows_are_a_beginning(ctx: Context) -> None:
     "sampler",
     statement="No row is out of reach, however many there are: not the first, not the last, not number 65,536.",
     why="Real training sets have a hundred thousand rows and more. What the last block holds must count too.",
-    seen="A last block that is not full and is dropped; row numbers in 16 bits.",
+    seen="A last block that is not full and is dropped, or never brought closer; row numbers in 16 bits.",
     mend="Let blocks reach up to min(start + block, N); keep row numbers in 32 bits or more.",
     after=("S01",),
     witnesses=10,
@@ -159,9 +163,20 @@ def all_rows_are_in_reach(ctx: Context) -> None:
             _judge_reach(ctx, for_claims(ctx, probes.outlying_ends(total, 2)), 5, seed=power)
     for total in (100, 1000, 5000, 10_000, 10_007):
         _judge_reach(ctx, for_claims(ctx, probes.outlying_ends(total, 3)), 5)
+    if exact(ctx.claims):  # rows at the end that others are near to must not look far for want of an update
+        for total in _SHORT_ENDS:
+            _judge_reach(ctx, for_claims(ctx, probes.lattice(total, 3)), 24)
     for total, width, count in ((70001, 1, 20), (66000, 2, 18)):
         needs_room(ctx, total)
         _judge_reach(ctx, for_claims(ctx, probes.gapped(total, width)), count)
+    _every_number_comes(ctx, 66_000)
+
+
+def _every_number_comes(ctx: Context, total: int) -> None:
+    """Where nothing tells a wrong row from a right one, ask for all: a number cut to 16 bits comes twice."""
+    if not ctx.claims.at_least("approx", "sampler") and chooses_all_at_once(ctx, total):
+        chosen(ctx, for_claims(ctx, probes.lattice(total, 2)), total)
+        ctx.witness()
 
 
 def _judge_reach(ctx: Context, embeddings: Rows, count: int, seed: int = 0) -> None:

@@ -54,7 +54,6 @@ TOGETHER = {
         "extractor.members": [{**one, "layers": LAYERS} for one in NETWORKS],
     },
     "320px-whitened-smoothed": {"images.size": 320, "embedding.whitening": 0.5, "scoring.image_sigma": 2},
-    "320px-two-scales-smoothed": {"images.size": 320, **TWO_SCALES, "scoring.image_sigma": 2},
 }  # fmt: skip
 SHARES, DROP, CONTAMINATED_SEEDS = (0.0, 0.05), 0.05, (0, 1)
 

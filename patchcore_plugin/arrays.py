@@ -36,3 +36,13 @@ def as_numpy(array: Any, name: str = "array") -> npt.NDArray[Any]:
             f"{name} of type {type(array).__name__} cannot be read as a NumPy array: {problem}. "
             "Move it to the CPU, without gradients, first."
         ) from problem
+
+
+def room_like(array: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Allocate: a tensor on the device where a tensor is, of its type; else a NumPy array, of ``dtype`` or its type."""
+    return array.new_empty(shape) if hasattr(array, "new_empty") else np.empty(shape, dtype or array.dtype)
+
+
+def values_like(array: Any, values: Any) -> Any:
+    """Bring values to where an array is: a tensor on its device and of its type, or a NumPy array of its type."""
+    return array.new_tensor(values) if hasattr(array, "new_tensor") else np.asarray(values, array.dtype)

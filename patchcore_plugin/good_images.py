@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from patchcore_plugin.arrays import room_like
 from patchcore_plugin.errors import NoImagesError
 
 if TYPE_CHECKING:
@@ -57,12 +58,6 @@ class Shelf(Protocol):
         """Give what was taken, when no image follows."""
 
 
-def _room_for(pictures: int, patches: PatchGrid) -> PatchGrid:
-    """Allocate what so many pictures take: as an array, or as a tensor on the device where theirs are."""
-    shape = (pictures, *patches.shape[1:])
-    return patches.new_empty(shape) if hasattr(patches, "new_empty") else np.empty(shape, np.float32)
-
-
 class InMemory:
     """One array for all pictures: those to choose from stand in front, those put aside behind.
 
@@ -85,7 +80,8 @@ class InMemory:
     def add(self, numbers: Rows, patches: PatchGrid) -> None:
         """Copy a batch into the array."""
         if self._array is None:
-            self._array = _room_for(self._behind + len(self.aside), patches)
+            shape = (self._behind + len(self.aside), *patches.shape[1:])
+            self._array = room_like(patches, shape, np.float32)
         for number, grid in zip(numbers.tolist(), patches, strict=True):
             start, taken = (self._behind, self._put_aside) if number in self.aside else (0, self._seen)
             self._array[start + len(taken)] = grid

@@ -1,4 +1,4 @@
-"""A part inside another part's options: a table with ``name`` and options of its own, as a section of the settings."""
+"""A part as a table with ``name`` and options: a section of the settings, or inside another part's options."""
 
 from __future__ import annotations
 

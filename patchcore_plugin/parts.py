@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from patchcore_plugin import components
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.config import Settings
+from patchcore_plugin.inner_parts import written_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +56,8 @@ class Parts:
         """
         written = settings.to_dict()
         del written["memory"]
-        for field in fields(self):
-            part = getattr(self, field.name)
-            if is_dataclass(part):
-                options = {option.name: getattr(part, option.name) for option in fields(part) if option.init}
-                written[field.name] = {"name": written[field.name]["name"], **options}
+        for kind in settings.parts():
+            written[kind] = written_out(written[kind], getattr(self, kind))
         return Settings.from_dict(written).to_dict()
 
 

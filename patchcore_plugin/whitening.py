@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_plugin.arrays import as_numpy
+from patchcore_plugin.arrays import as_numpy, values_like
 from patchcore_plugin.blas_threads import one_blas_thread
 from patchcore_plugin.errors import ConfigError
 from patchcore_reference.whitening import whitening_matrix
@@ -70,7 +70,6 @@ def whiten(patches: Any, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.floa
 
 def whiten_in_place(embeddings: Any, cells: int, matrix: npt.NDArray[np.float32]) -> None:
     """Apply the matrix to embeddings (N, D) of whole images, ``cells`` rows each, as ``whiten`` does."""
-    of_its_kind = getattr(embeddings, "new_tensor", np.asarray)
     for start in range(0, len(embeddings), cells):
         rows = embeddings[start : start + cells]
-        rows[:] = of_its_kind(whiten(rows[None], matrix)[0])
+        rows[:] = values_like(rows, whiten(rows[None], matrix)[0])

@@ -40,7 +40,7 @@ IDEAS = {
     "smoothed": {"scoring.image_sigma": 2},
     "top-share": {"scoring.top_share": 0.01},
 }  # fmt: skip
-# Larger images, and what was put together with them.
+# Several together, and larger images.
 TOGETHER = {
     "default": {},
     "weights-smoothed": {"aggregator.layer_weights": [1.0, 1.5], "scoring.image_sigma": 2},
@@ -201,7 +201,7 @@ def main() -> None:
     page = [HEAD]
     for title, place in (("Magnetic tiles", tiles), ("Solar cells", cells)):
         page += [f"## {title}, one idea at a time\n", benchmark(place, IDEAS, [], arguments.out / "alone")]
-        page += [f"## {title}, larger images\n", benchmark(place, TOGETHER, ["accurate"], arguments.out)]
+        page += [f"## {title}, several ideas together\n", benchmark(place, TOGETHER, ["accurate"], arguments.out)]
     page += [CONTAMINATION.format(seeds=len(CONTAMINATED_SEEDS)), contamination_table([tiles, cells]), CLOSING.rstrip()]
     sys.stdout.write("\n".join(page) + "\n")
 

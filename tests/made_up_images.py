@@ -28,6 +28,13 @@ def colours(height=6, width=4):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def gratings(count, seed=0):
+    """Pictures of one kind: stripes that differ by a shift and some noise."""
+    random, x = np.random.default_rng(seed), np.arange(64)
+    shifts = random.uniform(0, 8, count)
+    return [(127 + 80 * np.sin((x + s) / 3) + random.normal(0, 4, (64, 64))).astype(np.uint8) for s in shifts]
+
+
 def save(array, path, **options):
     Image.fromarray(array).save(path, **options)
     return path

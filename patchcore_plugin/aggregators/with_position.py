@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from patchcore_plugin.arrays import as_numpy
+from patchcore_plugin.arrays import as_numpy, room_like, values_like
 from patchcore_plugin.errors import ConfigError
 from patchcore_plugin.inner_parts import as_text, created, written_out
 
@@ -75,7 +73,7 @@ class WithPosition:
         if not hasattr(patches, "new_empty"):  # a tensor is widened by its own methods, where it is
             patches = as_numpy(patches, "patch embeddings")
         images, rows, columns, width = patches.shape
-        joined: PatchGrid = _room(patches, (images, rows, columns, width + 2))
+        joined: PatchGrid = room_like(patches, (images, rows, columns, width + 2))
         joined[..., :width] = patches
         joined[..., width] = self._centres(rows, patches)[:, None]
         joined[..., width + 1] = self._centres(columns, patches)
@@ -83,8 +81,4 @@ class WithPosition:
 
     def _centres(self, cells: int, like: Any) -> Any:
         places = [self.weight * (cell + 0.5) / cells for cell in range(cells)]
-        return like.new_tensor(places) if hasattr(like, "new_tensor") else np.array(places, like.dtype)
-
-
-def _room(like: Any, shape: tuple[int, ...]) -> Any:
-    return like.new_empty(shape) if hasattr(like, "new_empty") else np.empty(shape, like.dtype)
+        return values_like(like, places)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from patchcore_plugin.components import option_names
+from patchcore_plugin.components import create, option_names
 from patchcore_plugin.config import Settings
 from patchcore_plugin.errors import ConfigError
+from patchcore_plugin.inner_parts import written_out
 from patchcore_plugin.spelling import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Configuration:
     def backbone(self) -> str:
         """The networks that look, and at what size: what has to stand beside a figure when it is compared."""
         extractor = self.settings.extractor
-        found = dict.fromkeys(_backbones({"name": extractor.name, **extractor.options}))
+        part = create("extractor", extractor.name, **extractor.options)  # knows what its options are if nobody says
+        found = dict.fromkeys(_backbones(written_out({"name": extractor.name}, part)))
         height, width = self.settings.images.crop or self.settings.images.size
         return (
             f"{' + '.join(found) or extractor.name}, {f'{height} px' if height == width else f'{height} x {width} px'}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from patchcore_reference.checks import require_finite, require_rows
+from patchcore_reference.checks import require_rows
 from patchcore_reference.errors import ShapeError
 
 SHRINKAGE = 0.1  # of the mean variance, added to each: directions that hardly vary are noise, and stay small
@@ -33,7 +33,6 @@ def whitening_matrix(rows: npt.NDArray[Any], strength: float, shrinkage: float =
             in Ledoit and Wolf, 2004.
     """
     require_rows(rows, "rows")
-    require_finite(rows, "rows")
     if isinstance(strength, bool) or not 0 <= strength <= 1:
         raise ShapeError(f"strength is {strength!r}, but a number from 0 (as it is) to 1 (white) is needed.")
     if isinstance(shrinkage, bool) or not 0 < shrinkage < np.inf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_images import gratings
 from solar_cells import cells
 
 from patchcore_plugin import PatchCore
@@ -14,13 +15,6 @@ SMALL = ["images.size=64", "sampler.keep=0.1", "calibration.holdout=0"]
 
 def fitted(images, *more):
     return PatchCore.from_preset("default", [*SMALL, *more]).fit(images)
-
-
-def gratings(count, seed=0):
-    """Pictures of one kind: stripes that differ by a shift and some noise."""
-    random, x = np.random.default_rng(seed), np.arange(64)
-    shifts = random.uniform(0, 8, count)
-    return [(127 + 80 * np.sin((x + s) / 3) + random.normal(0, 4, (64, 64))).astype(np.uint8) for s in shifts]
 
 
 def with_two_odd_ones():

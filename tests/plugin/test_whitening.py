@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from made_up_images import gratings
 
 from patchcore_plugin import PatchCore
 from patchcore_plugin.errors import ConfigError, ModelFileError
@@ -13,13 +14,6 @@ from patchcore_reference.distances import euclidean_distances
 from patchcore_reference.whitening import whitening_matrix
 
 SMALL = ["images.size=64", "sampler.keep=0.2", "calibration.holdout=0.25", "embedding.whitening=0.5"]
-
-
-def gratings(count, seed=0):
-    """Pictures of one kind: stripes that differ by a shift and some noise."""
-    random, x = np.random.default_rng(seed), np.arange(64)
-    shifts = random.uniform(0, 8, count)
-    return [(127 + 80 * np.sin((x + s) / 3) + random.normal(0, 4, (64, 64))).astype(np.uint8) for s in shifts]
 
 
 def fitted(*more, images=None):

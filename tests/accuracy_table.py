@@ -180,11 +180,11 @@ and smoothing patch scores do the rest. After that, frayed edges limit the tiles
 others: splits differ by which of them are tested.
 
 A second look at half the size finds most on the tiles, smoothed scores included, and costs on the cells: so it is no
-part of `accurate`, but worth a try where defects are large beside the texture of good parts. Whitening and position do
-little on either. One deep layer alone loses on both, and a third layer adds nothing. Keeping the shape of a photograph
-loses what lies beyond the crop, and with the tiles that is their ends; cells are square anyway. Three networks instead
-of one help the cells and not the tiles, within the spread of the splits; Eq. 7 changes nothing here, since its weight
-is near 1 at distances as large as these.
+part of `accurate`, but worth a try on one's own parts. Whitening and position do little on either. One deep layer alone
+loses on both, and a third layer adds nothing. Keeping the shape of a photograph loses what lies beyond the crop, and
+with the tiles that is their ends; cells are square anyway. Three networks instead of one help the cells and not the
+tiles, within the spread of the splits; Eq. 7 changes nothing here, since its weight is near 1 at distances as large as
+these.
 """
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from patchcore_plugin.benchmark.command import benchmark
-from patchcore_plugin.console import Bars, explained, notice, out, print_parts
+from patchcore_plugin.console import Bars, Interrupted, explained, notice, out, print_parts
+from patchcore_plugin.interrupts import leave_at_once
 
 if TYPE_CHECKING:
     from patchcore_plugin.detector import PatchCore
@@ -262,4 +263,9 @@ def conform(words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND [
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.__context__, Interrupted):
+            leave_at_once(end.__context__.exit_code)
+        raise

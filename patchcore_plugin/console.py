@@ -103,15 +103,26 @@ class Bars:
         self._bars.update(task, completed=done, total=total)
 
 
+class Interrupted(typer.Exit):
+    """The end of a command after Ctrl-C.
+
+    It holds what was interrupted, so that nothing of it is freed: a compiler that was stopped half-way may crash then.
+    """
+
+    def __init__(self, interrupt: KeyboardInterrupt) -> None:
+        super().__init__(1)
+        self.interrupt = interrupt
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn expected failures into a message and an exit code: 2 for a setting to correct, 1 for all else."""
     try:
         with interrupts_heard():
             yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         err.print("[bold red]Interrupted.[/] Files that were complete are kept; nothing half-written is left.")
-        raise typer.Exit(1) from None
+        raise Interrupted(interrupt) from None
     except PatchCoreError as problem:
         err.print(f"[bold red]Error:[/] {type(problem).__name__}: ", end="")
         err.print(str(problem), markup=False, soft_wrap=True)

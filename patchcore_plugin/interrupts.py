@@ -8,11 +8,12 @@ not at all. Here an interrupt that was lost is raised once more, and what fails 
 from __future__ import annotations
 
 import _thread
+import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,16 @@ def interrupts_heard() -> Iterator[None]:
         ear.close()
         sys.unraisablehook = ear.hook_before
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def leave_at_once(code: int) -> NoReturn:
+    """End the process without taking anything down, for when a library was interrupted half-way.
+
+    LLVM, stopped while Numba compiles, has crashed when Python freed its objects one by one at the end.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class _Ear:

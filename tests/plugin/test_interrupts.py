@@ -1,5 +1,6 @@
 import ctypes
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -76,3 +77,35 @@ def test_other_threads_may_use_it_though_they_hear_nothing():
     thread.start()
     thread.join()
     assert done == [True]
+
+
+COMMAND = """
+import atexit, sys
+from patchcore_plugin import cli
+from patchcore_plugin.console import explained
+from patchcore_plugin.errors import PatchCoreError
+
+@cli.app.command()
+def work():
+    print("begun")
+    with explained():
+        {end}
+
+atexit.register(print, "taken down")
+sys.argv = ["patchcore", "work"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        ("raise KeyboardInterrupt", 1, ["begun"]),  # what was stopped half-way may crash when it is taken down
+        ("raise PatchCoreError('wrong')", 1, ["begun", "taken down"]),
+        ("pass", 0, ["begun", "taken down"]),
+    ],
+)
+def test_only_an_interrupted_command_leaves_without_taking_anything_down(end, code, told):
+    ran = subprocess.run([sys.executable, "-c", COMMAND.format(end=end)], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.split("\n")[:-1]) == (code, told), ran.stderr
+    assert ("Interrupted." in ran.stderr) == (end == "raise KeyboardInterrupt")

@@ -13,10 +13,12 @@ the sums are finite and may be swapped. Only rounding can differ.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from patchcore_reference.checks import require_whole
 from patchcore_reference.embeddings import require_layers
@@ -62,20 +64,32 @@ def parts(length: int, count: int) -> list[tuple[int, int]]:
     return [(place * length // count, -(-(place + 1) * length // count)) for place in range(count)]
 
 
+@lru_cache(maxsize=16)
+def _averaging(length: int, count: int) -> sparse.csc_array:
+    """The averages over ``parts`` as a (count, length) matrix: one row each, a share of the average each number."""
+    starts, stops = np.transpose(parts(length, count))
+    sizes = stops - starts
+    numbers = np.concatenate([np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)])
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    return sparse.csr_array((np.repeat(1 / sizes, sizes), numbers, ends), shape=(count, length)).tocsc()
+
+
 def _patch_means(layer: npt.NDArray[Any], patch_size: int, count: int) -> npt.NDArray[np.float64]:
     """Average each patch of one image to ``count`` numbers: (C, H, W) -> (count, H, W), no patch ever laid out."""
     channels, height, width = layer.shape
     beyond = patch_size // 2
     padded = np.pad(layer.astype(np.float64), ((0, 0), (beyond, beyond), (beyond, beyond)))
-    means = np.zeros((count, height, width))
-    for mean, (start, stop) in zip(means, parts(channels * patch_size**2, count), strict=True):
-        for number in range(start, stop):
-            channel, down, right = np.unravel_index(number, (channels, patch_size, patch_size))
-            mean += padded[channel, down : down + height, right : right + width]
-        mean /= stop - start
-    return means
+    averaging = _averaging(channels * patch_size**2, count)
+    means = np.zeros((count, height * width))
+    for cell in range(patch_size**2):
+        down, right = divmod(cell, patch_size)
+        shifted = padded[:, down : down + height, right : right + width]
+        means += averaging[:, cell :: patch_size**2] @ shifted.reshape(channels, -1)
+    return means.reshape(count, height, width)
 
 
 def _mean_of_parts(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.float64]:
     """Average the first axis to ``count``: (n, H, W) -> (count, H, W)."""
-    return np.stack([values[start:stop].mean(axis=0, dtype=np.float64) for start, stop in parts(len(values), count)])
+    length, *grid = values.shape
+    means: npt.NDArray[np.float64] = _averaging(length, count) @ values.reshape(length, -1)
+    return means.reshape(count, *grid)

@@ -81,7 +81,8 @@ class CoresetSampler(Protocol):
                 ``folder``, with names that end in ``embedding_store.SCRATCH``. One with
                 ``select_with_report`` answers a ``samplers.selection.Selection``, told at the end of a fit.
                 Foretell a fit: ``how_many(N)`` or ``at_most(N, D)`` rows kept, ``least_memory(N, D)`` bytes that it
-                cannot do without, ``disk_bytes(N, D, memory)`` bytes of such files.
+                cannot do without, ``disk_bytes(N, D, memory)`` bytes of such files. And ``warm_up(embeddings)``, to
+                compile beforehand what another number of rows like these needs: without it, it selects from them.
         """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from patchcore_plugin.bank_file import read_bank, write_bank
 from patchcore_plugin.bank_scorer import BankScorer
 from patchcore_plugin.cleaning import cleaned, require_cleanable
 from patchcore_plugin.config import Settings, load_settings
-from patchcore_plugin.errors import NotFittedError, TooFewRowsError, WeightsError
+from patchcore_plugin.errors import NotFittedError, WeightsError
 from patchcore_plugin.fit_report import CALIBRATING, CHOOSING, CLEANING, EMBEDDING, FitReport, Stopwatch
 from patchcore_plugin.fitting import BATCH, embed_good_images, images_a_step, open_shelf
 from patchcore_plugin.images import iterate
@@ -188,8 +187,7 @@ class PatchCore:
             self.parts.neighbors.build(bank).query(queries if bank is structureless else rows, k=1)
         progress(COMPILING, 2, 3)
         if self._scorer is None:
-            with suppress(TooFewRowsError):  # asked for more rows than one image has: it compiles when it is used
-                self.parts.select(rows, lambda *_: None)
+            self.parts.warm_up_choosing(rows)
         progress(COMPILING, 3, 3)
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from patchcore_plugin import components
 from patchcore_plugin.arrays import as_numpy
 from patchcore_plugin.config import Settings
+from patchcore_plugin.errors import TooFewRowsError
 from patchcore_plugin.inner_parts import written_out
 
 if TYPE_CHECKING:
@@ -48,6 +50,15 @@ class Parts:
         chosen = select(rows, **{name: value for name, value in offered.items() if name in taken})
         rows, facts = (chosen.rows, dict(chosen.facts)) if hasattr(chosen, "facts") else (chosen, {})
         return as_numpy(rows, "chosen rows"), facts
+
+    def warm_up_choosing(self, embeddings: Embeddings) -> None:
+        """Let the sampler compile what it needs for rows like these (N, D), and for many more of them."""
+        warm_up = getattr(self.sampler, "warm_up", None)
+        if warm_up is not None:
+            warm_up(embeddings)
+            return
+        with suppress(TooFewRowsError):  # asked for more rows than one image has: it compiles when it is used
+            self.select(embeddings, lambda *_: None)
 
     def resolved(self, settings: Settings) -> dict[str, Any]:
         """Return the settings with every option of the parts written out, so that later defaults change nothing.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_plugin.errors import ConfigError
+from patchcore_plugin.lower_bound import fit_lower_bound
 from patchcore_plugin.samplers.how_many import HowFar, require_setting
 from patchcore_plugin.samplers.selection import Selection
 from patchcore_plugin.samplers.shells import Shells
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from patchcore_plugin.samplers.stored_rows import Stored
 
 _SHORT = 49  # width of short vectors: 48 coordinates fill whole panels, and the tail
+_FEW = 64  # rows that are chosen to see everything compiled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,15 @@ class PrunedGreedy(HowFar):
                 shells.grow(-1.0 if self.radius is None else largest_square(self.radius), tell)
         tell(most, 0.0)
         return Selection(shells.rows, shells.radii, _facts(shells, seconds))
+
+    def warm_up(self, embeddings: Embeddings) -> None:
+        """Compile all that choosing needs, also from many more rows than these: (N, D), of the type used later."""
+        rows = readable(embeddings)
+        for width in (1, _SHORT):  # one value, and differences are all that is measured
+            law = fit_lower_bound(embeddings, width)
+            with ShortRows(rows, _SHORT, None, len(rows), law) as table:
+                table.shorten()
+                Shells(table, min(_FEW, len(rows)), 0).grow(-1.0, lambda *_: None)
 
     def least_memory(self, total: int, width: int) -> int:
         """Bytes that choosing takes beside float32 rows in a file, with short vectors in a file as well."""

@@ -45,15 +45,18 @@ def short_width(rows: int, wide: int, width: int, memory: int | None) -> tuple[i
 class ShortRows:
     """N embeddings with short vectors, norms and slack; short vectors go to a file where memory is too small for them.
 
-    ``law`` is the lower bound they were made with. Use it in a ``with`` block: that is how the file goes away. It lies
-    in the embeddings' ``folder`` where they have one, else in the system's folder for temporary files.
+    ``law`` is the lower bound they are made with, by default the one that pays for the number of rows to be chosen. Use
+    it in a ``with`` block: that is how the file goes away. It lies in the embeddings' ``folder`` where they have one,
+    else in the system's folder for temporary files.
     """
 
-    def __init__(self, embeddings: Stored, width: int, memory: int | None, most: int) -> None:
+    def __init__(
+        self, embeddings: Stored, width: int, memory: int | None, most: int, law: LowerBound | None = None
+    ) -> None:
         self.embeddings = embeddings
         rows, wide = embeddings.shape
         width, self._in_file = short_width(rows, wide, width, memory)
-        self.law = fit_axes(embeddings, width, most, self._roomy(memory))
+        self.law = fit_axes(embeddings, width, most, self._roomy(memory)) if law is None else law
         self._shortener = Shortener(self.law)
         self.dtype = _measuring_type(embeddings.dtype, self.law)
         self.norms = np.empty(len(embeddings), dtype=np.float32)

@@ -243,7 +243,7 @@ compiled = lambda: len(list(pathlib.Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*
 detector = PatchCore()
 detector.warm_up()
 warm = compiled()
-detector.fit(cells(0.0, 20)).score(cells(1.0, 10))
+detector.fit(cells(0.0, 60)).score(cells(1.0, 10))
 print(warm, compiled())
 """
 

@@ -125,10 +125,12 @@ def score(
     """Score photographs and draw heat maps."""
     with explained():
         from patchcore_plugin.detector import PatchCore
+        from patchcore_plugin.fit_only import require_effect
         from patchcore_plugin.results import Results, require_page
 
         if page:
             require_page()
+        require_effect(overrides or ())
         detector = PatchCore.load(model, overrides=overrides or ())
         with Bars() as bars:
             detector.warm_up(progress=bars)
@@ -170,6 +172,7 @@ def evaluate(
         from patchcore_plugin.atomic_file import replacing
         from patchcore_plugin.detector import PatchCore
         from patchcore_plugin.evaluation import evaluated, labelled_folder, mask_files
+        from patchcore_plugin.fit_only import require_effect
         from patchcore_plugin.results import Results, require_page
 
         labelled = labelled_folder(folder)
@@ -177,6 +180,7 @@ def evaluate(
             mask_files(labelled, masks)  # a mask that is missing is told before anything takes time
         if target is not None:
             require_page()
+        require_effect(overrides or ())
         detector = PatchCore.load(model, overrides=overrides or ())
         with Bars() as bars:
             detector.warm_up(progress=bars)

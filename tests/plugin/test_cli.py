@@ -168,6 +168,8 @@ def test_plugins_lists_the_parts_for_people_and_for_programs():
         (["fit", "{good}", "--out", "{tmp}"], 1, "is a folder"),
         (["score", "{tmp}/none", "{good}", "--out", "{tmp}/out"], 1, "cannot be read"),
         (["evaluate", "{model}", "{good}"], 1, "at least one folder of defective parts"),
+        (["score", "{model}", "{good}", "--out", "{tmp}/out", "--set", "sampler.keep=0.5"], 2, "fit another model"),
+        (["evaluate", "{model}", "{good}/..", "--set", "images.flips=both"], 2, "would change nothing"),
     ],
 )
 def test_errors_explain_themselves_and_leave_nothing(parts, model, tmp_path, arguments, exit_code, text):

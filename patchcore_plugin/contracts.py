@@ -9,6 +9,7 @@ The contracts are protocols: a class that has the methods is a part, nobody has 
 * Bad input (wrong number of axes, other width, NaN or infinity, nothing at all, k > M) raises a ``ValueError`` or a
   ``TypeError`` before any state changes. Parts of this package raise those of ``patchcore_plugin.errors``, which say
   what to do next; others may.
+* What was answered stays as it is, whatever is asked later or done to the inputs.
 * The same settings and the same input give the same answer, whatever was computed before and on however many threads.
   Nothing that the process shares is changed, such as the global random states; nor is it when a part is created.
 * Number types of answers are named at their least: float64 where float32 stands is as good, and so is any whole number
@@ -48,6 +49,7 @@ class FeatureExtractor(Protocol):
         Shapes: pixels float32 (B, 3, H, W), normalised -> float32 (B, C_l, H_l, W_l) for each layer l, finest first.
         Laws:   ``extract(pixels)[l][i]`` equals ``extract(pixels[i:i+1])[l][0]`` within 1e-4 relative: an image does
                 not depend on its batch. Calling twice gives the same bits. Later calls leave earlier results alone.
+                Grids grow with the image, each layer's by one stride; sizes that the network cannot take are refused.
                 A network is put into evaluation mode by each call: in between, hosts may have called ``train()`` on it.
                 Creation draws nothing from torch's global generator (``torch.random.fork_rng()`` keeps it).
         """
@@ -61,7 +63,9 @@ class Aggregator(Protocol):
         """Summarise each patch's neighbourhood and join the layers.
 
         Shapes: maps float (B, C_l, H_l, W_l), finest first -> float32 (B, h, w, D), (h, w) the finest layer's grid.
-        Laws:   images of a batch do not mix; layers are joined in the order given.
+        Laws:   images of a batch do not mix; layers are joined in the order given. Later layers are resized to the
+                finest grid between the middles of cells, bilinearly or by a smoother curve: constants stay constant,
+                ramps stay ramps in their place. A window lies around its cell.
         """
 
 

@@ -53,7 +53,8 @@ class Claims:
     recall, ratio    neighbors, approx: share of true neighbours found; mean distance over the true one.
     max_k            neighbors: the largest k that is answered; None for all of the bank.
     padding          aggregator: what lies beyond the edge: "zero" or "valid".
-    linear, channelwise   aggregator: sums map to sums; channels do not mix.
+    linear, channelwise   aggregator: sums map to sums; no value is made of two channels.
+    even             aggregator, linear and channelwise: each cell of the window counts alike, as in a mean.
     resize           maps: how patches become pixels: "bilinear", or "nearest": drawn as squares.
     receptive_field  extractor: pixels across that one value of the coarsest layer depends on; None: not stated.
     """
@@ -76,6 +77,7 @@ class Claims:
     padding: Literal["zero", "valid"] = "zero"
     linear: bool = False
     channelwise: bool = False
+    even: bool = True
     resize: Literal["bilinear", "nearest"] = "bilinear"
     receptive_field: int | None = None
 

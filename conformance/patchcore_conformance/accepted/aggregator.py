@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -254,3 +255,44 @@ class BatchRounding(LocalMean):
     def joined(self, layers: list[Any]) -> Any:
         grid = super().joined(layers)
         return grid * (1 + 1e-7 * (len(grid) % 3))
+
+
+@accepted("aggregator", "mean and spread of each channel", level="covariant", channelwise=True)
+class MeanAndSpread(LocalMean):
+    """Two values of each channel, side by side."""
+
+    def pooled(self, layer: Any) -> Any:
+        mean = super().pooled(layer)
+        spread = np.sqrt(np.maximum(super().pooled(layer**2) - mean**2, 0))
+        return np.stack([mean, spread], axis=2).reshape(len(layer), -1, *layer.shape[2:])
+
+
+@accepted("aggregator", "cells weighed by how near they are, as declared", even=False, **_MEAN)
+class Weighed(LocalMean):
+    """A binomial window instead of a flat one."""
+
+    def windows(self, layer: Any) -> Any:
+        weights = np.array([math.comb(self.patch_size - 1, place) for place in range(self.patch_size)])
+        return super().windows(layer) * np.outer(weights, weights) * (self.patch_size**2 / weights.sum() ** 2)
+
+    def counts(self, grid: tuple[int, ...]) -> Any:
+        return (
+            self.windows(np.ones((1, 1, *grid))).sum(axis=(-2, -1)) if self.border == "valid" else super().counts(grid)
+        )
+
+
+@accepted("aggregator", "coarse layers resized by cubic curves", **_MEAN)
+class Cubic(LocalMean):
+    """Keys' cubic convolution, between the middles of cells."""
+
+    def along(self, layer: Any, axis: int, size: int) -> Any:
+        length = layer.shape[axis]
+        place = self.places(length, size)
+        low, total = np.floor(place).astype(int), 0
+        for step in range(-1, 3):
+            away = np.abs(place - low - step)
+            near = 1.25 * away**3 - 2.25 * away**2 + 1
+            far = -0.75 * (away**3 - 5 * away**2 + 8 * away - 4)
+            weight = np.where(away <= 1, near, far).reshape([-1 if one == axis else 1 for one in range(4)])
+            total = total + weight * layer.take(np.clip(low + step, 0, length - 1), axis)
+        return total

@@ -217,3 +217,28 @@ class Stubborn(ToyBackbone):
     def train(self, mode: bool = True) -> None:
         """Note the mode."""
         self.state["training"] = mode
+
+
+@accepted("extractor", "patches of 14 pixels, other sizes refused", level="covariant")
+@dataclass(frozen=True, kw_only=True)
+class Patches(ToyBackbone):
+    """Looks at patches of 14 x 14 pixels, as some transformers do; nothing is padded."""
+
+    steps: tuple[int, ...] = (14,)
+    widths: tuple[int, ...] = (5,)
+    kept: tuple[int, ...] = (0,)
+
+    def checked(self, pixels: Any) -> Any:
+        if super().checked(pixels).shape[2] % 14 or pixels.shape[3] % 14:
+            raise ValueError(f"images of {pixels.shape[2:]} pixels: multiples of 14 are needed")
+        return pixels
+
+
+@accepted("extractor", "one layer of every third pixel", level="covariant")
+@dataclass(frozen=True, kw_only=True)
+class Thirds(ToyBackbone):
+    """Has a stride that divides none of the usual sizes."""
+
+    steps: tuple[int, ...] = (3,)
+    widths: tuple[int, ...] = (5,)
+    kept: tuple[int, ...] = (0,)

@@ -273,3 +273,28 @@ class CutsInPlace(LocalMean):
     def checked(self, layers: list[Any]) -> list[Any]:
         layers = super().checked(layers)
         return [np.clip(layer, -6, 6, out=layer if layer.flags.writeable else None) for layer in layers]
+
+
+@broken("aggregator", "eight images at a time, the rest left out", caught_by=("G07",))
+class WholeParts(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        grid[8 * (len(grid) // 8) or len(grid) :] = 0
+        return grid
+
+
+@broken("aggregator", "the border forgotten when pickled", caught_by=("X10",), serialisable=True)
+class ForgetsBorder(LocalMean):
+    def __reduce__(self) -> Any:
+        return _of_size, (type(self), self.patch_size)
+
+
+def _of_size(kind: type[LocalMean], patch_size: int) -> LocalMean:
+    return kind(patch_size=patch_size)
+
+
+@broken("aggregator", "mean and spread, of which one mixes channels", caught_by=("G06",), channelwise=True)
+class MixedSpread(LocalMean):
+    def joined(self, layers: list[Any]) -> Any:
+        grid = super().joined(layers)
+        return np.concatenate([grid, np.abs(grid - np.roll(grid, 1, axis=-1))], axis=-1)

@@ -65,6 +65,11 @@ class Driver:
         """Return inputs of values that each of the dtypes beside them holds exactly."""
         raise NotImplementedError
 
+    def of_each_option(self) -> list[Case]:
+        """Return one input for each set of options that a part is asked with: what may get lost in a copy."""
+        cases = self.cases()
+        return [case for place, case in enumerate(cases) if case.options not in [one.options for one in cases[:place]]]
+
     def tied(self) -> list[Case]:
         """Return inputs with ties of which nothing is rounded: here bits may not depend on how work is split."""
         return []
@@ -136,6 +141,13 @@ def shuffled_within(array: Array) -> Array:
     end = values.size // max(4, len(array))
     values[end : values.size - end] = values[end : values.size - end][::-1]
     return values.reshape(array.shape)
+
+
+def touched_once(array: Array) -> Array:
+    """Return the same values but one, in the middle, off the places where a look at every other row would fall."""
+    changed = array.copy()
+    changed[tuple(length // 2 | 1 if length > 3 else 0 for length in array.shape)] -= 3
+    return changed
 
 
 def copied(answer: tuple[Any, ...]) -> Bits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from patchcore_conformance.plain import plain
 from patchcore_conformance.violation import Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Array
 
@@ -17,10 +20,47 @@ if TYPE_CHECKING:
 SHARES = {"float64": 1e-4, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
 
-def pixels(rng: np.random.Generator, images: int, height: int, width: int) -> Array:
+_CELLS = (32, 28, 48, 40, 36, 56, 64)  # pixels; laws think in 32, patches of 14 need 28, windows of 12 need 48
+_KNOWN: WeakKeyDictionary[Callable[..., Any], int] = WeakKeyDictionary()
+
+
+def scaled(ctx: Context, length: int) -> int:
+    """Return how many pixels stand for a length, where images of 32 x 32 are refused for their size."""
+    return length * cell(ctx) // 32
+
+
+def cell(ctx: Context) -> int:
+    """Find out of which size the part takes images: 32 x 32, or the next of some sizes that many networks need."""
+    try:
+        if ctx.factory not in _KNOWN:
+            _KNOWN[ctx.factory] = _tried(ctx)
+        return _KNOWN[ctx.factory]
+    except TypeError:  # a factory that cannot be remembered
+        return _tried(ctx)
+
+
+def _tried(ctx: Context) -> int:
+    part = ctx.raw()
+    for size in _CELLS:
+        try:
+            part.extract(drawn(np.random.default_rng(0), 1, size, size))
+        except ValueError:
+            continue
+        except Exception:  # noqa: BLE001 - whatever else goes wrong is for a law to say
+            break
+        return size
+    return _CELLS[0]
+
+
+def pixels(ctx: Context, rng: np.random.Generator, images: int, height: int, width: int) -> Array:
+    """Draw images as ``drawn`` does, of a scaled height and width."""
+    return drawn(rng, images, scaled(ctx, height), scaled(ctx, width))
+
+
+def drawn(rng: np.random.Generator, images: int, height: int, width: int) -> Array:
     """Draw images (B, 3, H, W) float32 in the range of normalised photographs, each of its own contrast."""
-    drawn = rng.standard_normal((images, 3, height, width)) * rng.uniform(0.4, 0.9, (images, 1, 1, 1))
-    return np.clip(drawn, -2.1, 2.6).astype(np.float32)
+    found = rng.standard_normal((images, 3, height, width)) * rng.uniform(0.4, 0.9, (images, 1, 1, 1))
+    return np.clip(found, -2.1, 2.6).astype(np.float32)
 
 
 def maps_of(ctx: Context, part: Any, images: Array) -> list[Array]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patchcore_conformance.drivers.aggregator import share, takes_size, well_formed
+from patchcore_conformance.drivers.aggregator import borders, share, takes_size, well_formed
 from patchcore_conformance.drivers.driver import Array, Bits, Case, Driver, Refusal, evidence, require_close
 from patchcore_conformance.drivers.generic_extractor import last_spoilt, require_float
 from patchcore_conformance.drivers.generic_sampler import spoilt
@@ -34,6 +35,13 @@ class _Aggregator(Driver):
             self._case("one layer", rng, (1, 2, 6, 7), **other),
             self._case("one layer, a window of one cell", rng, (2, 3, 5, 6), **one),
             self._case("three layers", rng, (1, 2, 12, 10), (1, 5, 6, 5), (1, 1, 5, 5), **other),
+        ]
+
+    def of_each_option(self) -> list[Case]:
+        again = replace(self.cases()[0], name="two layers, a border that was asked for")
+        return [
+            *super().of_each_option(),
+            *(replace(again, options=chosen) for chosen, _ in borders(self.ctx) if chosen),
         ]
 
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:

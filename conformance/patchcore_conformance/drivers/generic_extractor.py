@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from patchcore_conformance.drivers.driver import Array, Bits, Case, Driver, Refusal, evidence, require_close
-from patchcore_conformance.drivers.extractor import pixels, share, well_formed
+from patchcore_conformance.drivers.extractor import declared, pixels, scaled, share, well_formed
 from patchcore_conformance.drivers.generic_sampler import spoilt
+from patchcore_conformance.drivers.sampler import takes
 from patchcore_conformance.numerics import UNITS
 from patchcore_conformance.plain import plain
 
@@ -22,17 +24,24 @@ class _Extractor(Driver):
     def cases(self) -> list[Case]:
         rng = self.ctx.rng("inputs")
         return [
-            Case("two images of 32 x 64", (pixels(rng, 2, 32, 64),)),
-            Case("two other images of 32 x 64", (pixels(rng, 2, 32, 64),)),
-            Case("one image of 64 x 32", (pixels(rng, 1, 64, 32),)),
+            Case("two broad images", (pixels(self.ctx, rng, 2, 32, 64),)),
+            Case("two other broad images", (pixels(self.ctx, rng, 2, 32, 64),)),
+            Case("one tall image", (pixels(self.ctx, rng, 1, 64, 32),)),
         ]
 
+    def of_each_option(self) -> list[Case]:
+        one, names = self.cases()[0], declared(self.raw(self.cases()[0]))[0]
+        alone = {"layers": names[:1]}
+        return [one, *([replace(one, options=alone)] if len(names) > 1 and takes(self.ctx, **alone) else [])]
+
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
-        eighths = self.ctx.rng("dtypes").integers(-16, 17, (2, 3, 32, 64)) / np.float32(8)
+        eighths = self.ctx.rng("dtypes").integers(
+            -16, 17, (2, 3, scaled(self.ctx, 32), scaled(self.ctx, 64))
+        ) / np.float32(8)
         return [(Case("pixels in eighths", (eighths.astype(np.float32),)), ("float32", "float16", "float64"))]
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
-        images, many = case.arrays[0], pixels(self.ctx.rng("large"), 17, 64, 96)
+        images, many = case.arrays[0], pixels(self.ctx, self.ctx.rng("large"), 17, 64, 96)
         bad = [
             ("with NaN", spoilt(images, np.nan)),
             ("with infinity", spoilt(images, np.inf)),

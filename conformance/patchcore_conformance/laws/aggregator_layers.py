@@ -54,6 +54,9 @@ def cells_keep_their_places(ctx: Context) -> None:
             ctx.witness()
 
 
+_OF_A_CELL = 0.06  # that a ramp may be off: smoother ways of resizing than the bilinear one are as right
+
+
 def _ramp(length: int, size: int) -> Array:
     """Return what a ramp over ``length`` cells is at the middles of ``size`` cells of the same extent."""
     return np.asarray((np.arange(size) + 0.5) * (length / size) - 0.5)
@@ -75,7 +78,7 @@ def _drawn_too_small(array: Array, _: np.random.Generator) -> Any:
     "same place.",
     why="Patches of two layers that belong together must lie over the same part of the photograph.",
     seen="Corners aligned instead of cells, which shifts the coarse layer outwards; the grid of the wrong layer; axes "
-    "of one cell dropped, or divided by one cell less.",
+    "of one cell dropped, or divided by one cell less; weights kept for a grid, whatever it is resized from.",
     mend="Resize bilinearly between the middles of cells (align_corners=False) to the first map's grid.",
     after=("G02",),
     witnesses=4,
@@ -90,13 +93,13 @@ def layers_meet_on_the_finest_grid(ctx: Context) -> None:
     part = ctx.make(patch_size=1) if takes_size(ctx) else ctx.make()
     for coarse in ((1, 1), (1, 9), (7, 1)):
         _require_stretched(ctx, part, coarse)
-    for factor in (2, 4):
-        for axis in (2, 3):
-            coarse = (20, 24) if factor == 2 else (16, 18)
-            _require_ramp(ctx, part, coarse, (factor * coarse[0], factor * coarse[1]), axis)
+    half, quarter = (32, 36), (16, 18)
+    for axis in (2, 3):
+        for below in ([half], [quarter], [half, quarter]):  # one after the other onto one grid, then both at once
+            _require_ramps(ctx, part, below, (64, 72), axis)
             ctx.witness()
-    for axis in (2, 3):  # 248 x 384 pixels at strides of 8 and 16: the axes do not grow alike
-        _require_ramp(ctx, part, (16, 24), (31, 48), axis)
+        # 248 x 384 pixels at strides of 8 and 16: the axes do not grow alike
+        _require_ramps(ctx, part, [(16, 24)], (31, 48), axis)
     maps = (np.zeros((1, 2, 31, 33), np.float32), np.full((1, 3, 16, 17), 7, np.float32))
     found = grid_of(ctx, part, maps)
     middle = found[:, 13:18, 14:19, 2:]
@@ -117,21 +120,23 @@ def _require_stretched(ctx: Context, part: Any, coarse: tuple[int, int]) -> None
         require_equal_grids(ctx, found[..., 2:], np.full((2, 7, 9, 3), 7), told, maps)
 
 
-def _require_ramp(ctx: Context, part: Any, coarse: tuple[int, int], finest: tuple[int, int], axis: int) -> None:
-    line = np.arange(coarse[axis - 2], dtype=np.float32)
-    ramp = np.broadcast_to(line[:, None] if axis == 2 else line, (1, 2, *coarse)).astype(np.float32)
-    fine = np.zeros((1, 3, *finest), np.float32)
-    maps = (fine, ramp)
+def _require_ramps(ctx: Context, part: Any, coarse: list[tuple[int, int]], finest: tuple[int, int], axis: int) -> None:
+    """Bring one ramp of two channels for each coarse grid, below a finest map of zeros."""
+    ramps = [np.zeros((1, 2, *grid), np.float32) for grid in coarse]
+    for ramp in ramps:
+        ramp += np.arange(ramp.shape[axis], dtype=np.float32).reshape((-1, 1) if axis == 2 else (1, -1))
+    maps = (np.zeros((1, 3, *finest), np.float32), *ramps)
     found = grid_of(ctx, part, maps)
     needs_channels(found, maps)
-    margin = 6 * round(finest[0] / coarse[0])  # the window of a default size, and the resizing
-    inner = found[0, margin:-margin, margin:-margin, 3:]
-    expected = _ramp(coarse[axis - 2], fine.shape[axis])[margin:-margin]
-    wide = np.broadcast_to(expected[:, None, None] if axis == 2 else expected[:, None], inner.shape)
-    if not (takes_size(ctx) or ctx.claims.linear):  # a maximum moves a ramp up, and keeps it a ramp
-        wide = wide + np.median(inner - wide)
-    told = f"a ramp along axis {axis} of a map {coarse} is no ramp in its place on the finest grid {finest}"
-    require_equal_grids(ctx, inner, wide, told, maps)
+    margin = 6 * round(finest[0] / coarse[-1][0])  # the window of a default size, and the resizing
+    for place, grid in enumerate(coarse):
+        inner = found[0, margin:-margin, margin:-margin, 3 + 2 * place : 5 + 2 * place]
+        expected = _ramp(grid[axis - 2], finest[axis - 2])[margin:-margin]
+        wide = np.broadcast_to(expected[:, None, None] if axis == 2 else expected[:, None], inner.shape)
+        if not (takes_size(ctx) or ctx.claims.linear):  # a maximum moves a ramp up, and keeps it a ramp
+            wide = wide + np.median(inner - wide)
+        told = f"a ramp along axis {axis} of map {1 + place}, {grid}, is no ramp in its place on the grid {finest}"
+        ctx.within(np.abs(inner - wide), _OF_A_CELL, told, **{f"map_{n}": one for n, one in enumerate(maps)})
 
 
 def _layers_exchanged(array: Array, _: np.random.Generator) -> Any:

@@ -58,9 +58,10 @@ def one_cell_is_itself(ctx: Context) -> None:
     statement="One cell's value goes evenly into the embeddings of the p x p cells around it, 1/p^2 into each.",
     why="The paper's summary of a neighbourhood is its mean.",
     seen="A window that begins at the cell instead of around it; a radius taken for a size; sums for means.",
-    mend="Average over cells y - p//2 .. y + p//2 and the same in x, divided by p * p.",
-    applies=lambda claims: claims.linear and claims.channelwise,
-    promise="linear and channelwise",
+    mend="Average over cells y - p//2 .. y + p//2 and the same in x, divided by p * p; or claim even=False, where "
+    "cells are weighed on purpose.",
+    applies=lambda claims: claims.linear and claims.channelwise and claims.even,
+    promise="linear, channelwise and even",
     after=("G02",),
     witnesses=2,
     saboteurs=(*SHIFTED, *_SUMS),
@@ -145,7 +146,7 @@ def _require_border(ctx: Context, part: Any, found: Array, maps: tuple[Array, ..
     size, corner, edge = size_of(part), found[0, 0, 0], found[0, 8, 0]
     if border == "valid":
         require_equal_grids(ctx, found, np.full_like(found, 9), "a border of 'valid' must keep constants", maps)
-    elif ctx.claims.linear and ctx.claims.channelwise and size is not None and size % 2:
+    elif ctx.claims.linear and ctx.claims.channelwise and ctx.claims.even and size is not None and size % 2:
         inside = (size // 2 + 1) / size
         expected = np.stack([np.full_like(corner, 9 * inside**2), np.full_like(edge, 9 * inside)])
         told = "a border of 'zero' must give 9 * the share of the window that lies on the map, in corner and edge"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.extractor import maps_of, pixels, share
+from patchcore_conformance.drivers.extractor import cell, drawn, maps_of, pixels, scaled, share
 from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.drivers.driver import Array
 
 _BROAD = 512  # pixels: no reach is measured beyond
+_LONG = 600  # pixels: more than are worked on at a time where large images are cut into strips
 
 
 def _covariant(ctx: Context) -> bool:
@@ -41,23 +42,25 @@ def _flipped(array: Array, _: np.random.Generator) -> Any:
 def places_are_kept(ctx: Context) -> None:
     """Change the image in each of its quarters; shift it along each axis where that is claimed to shift the maps."""
     part, rng = ctx.make(), ctx.rng()
-    image = pixels(rng, 1, 128, 256)  # on half of this, one cell of a deep network's coarse map decides by chance
+    image = pixels(ctx, rng, 1, 128, 256)  # on half of this, one cell of a deep network's coarse map decides by chance
     before = maps_of(ctx, part, image)
-    for top, left in ((0, 32), (0, 160), (64, 32), (64, 160)):
+    side = scaled(ctx, 64)
+    for top, left in ((0, side // 2), (0, 5 * side // 2), (side, side // 2), (side, 5 * side // 2)):
         other = image.copy()
-        other[..., top : top + 64, left : left + 64] = pixels(rng, 1, 64, 64)
+        other[..., top : top + side, left : left + side] = pixels(ctx, rng, 1, 64, 64)
         for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
             where = _middle_of_change(one, two)
-            right = (where[0] < 0.5) == (top < 32) and (where[1] < 0.5) == (left < 96)
-            told = f"rows {top}..{top + 63}, columns {left}..{left + 63} of 128 x 256 changed"
+            right = (where[0] < 0.5) == (top == 0) and (where[1] < 0.5) == (left < side)
+            told = f"rows {top}..{top + side - 1}, columns {left}..{left + side - 1} of {2 * side} x {4 * side} changed"
             needed = (
                 f"{told}, but map {place} changed around {where[0]:.2f} of its height and {where[1]:.2f} of its width"
             )
             ctx.require(right, needed, image=image, changed=other)
             ctx.witness()
     if _covariant(ctx):
+        reach, strides = _reach(ctx, part), _strides(ctx, part)
         for axis in (2, 3):
-            _require_shifted(ctx, part, _reach(ctx, part), axis)
+            _require_shifted(ctx, part, reach, strides, axis)
 
 
 def _middle_of_change(one: Array, two: Array) -> tuple[float, float]:
@@ -72,18 +75,19 @@ def _reach(ctx: Context, part: Any) -> int:
     """Return how many pixels across one value depends on: as claimed, or as seen in a broad image."""
     if ctx.claims.receptive_field is not None:
         return ctx.claims.receptive_field
-    image = pixels(ctx.rng("reach"), 1, 32, _BROAD)
+    image = pixels(ctx, ctx.rng("reach"), 1, 32, _BROAD)
     other = image.copy()
-    middle = _BROAD // 2
+    broad = image.shape[3]
+    middle = broad // 2
     other[..., middle - 4 : middle + 4] = -other[..., middle - 4 : middle + 4]
     reach = 1
     for one, two in zip(maps_of(ctx, part, image), maps_of(ctx, part, other), strict=True):
         columns = np.flatnonzero((one != two).any(axis=(0, 1, 2)))
         whole = len(columns) == 0 or columns[0] == 0 or columns[-1] == one.shape[3] - 1
         ctx.require(
-            not whole, f"a change in the middle of {_BROAD} columns reaches the edges, or nothing: no covariance"
+            not whole, f"a change in the middle of {broad} columns reaches the edges, or nothing: no covariance"
         )
-        stride = _BROAD / one.shape[3]
+        stride = broad / one.shape[3]
         reach = max(
             reach, ceil(2 * stride * (max(columns[-1] * stride - middle, middle - columns[0] * stride) / stride + 1))
         )
@@ -91,18 +95,20 @@ def _reach(ctx: Context, part: Any) -> int:
 
 
 def _strides(ctx: Context, part: Any) -> list[int]:
-    """Return by how many pixels an image has to grow for a row more in each map; of sizes that E01 asked for."""
-    short, tall = (maps_of(ctx, part, pixels(ctx.rng("grid"), 1, height, 32)) for height in (32, 96))
-    return [round(64 / max(two.shape[2] - one.shape[2], 1)) for one, two in zip(short, tall, strict=True)]
+    """Return by how many pixels an image has to grow for a row more in each map."""
+    short, tall = (pixels(ctx, ctx.rng("grid"), 1, height, 32) for height in (32, _BROAD))
+    grown = tall.shape[2] - short.shape[2]
+    pairs = zip(maps_of(ctx, part, short), maps_of(ctx, part, tall), strict=True)
+    return [round(grown / max(two.shape[2] - one.shape[2], 1)) for one, two in pairs]
 
 
-def _require_shifted(ctx: Context, part: Any, reach: int, axis: int) -> None:
-    """Cut two windows out of one picture, one coarsest stride apart, and compare the cells whose reach lies in both."""
-    strides = _strides(ctx, part)
-    stride = max(strides)
-    length = max(64, stride * ceil((reach + 6 * stride) / stride))
-    shape = (length + stride, 32) if axis == 2 else (32, length + stride)
-    picture = pixels(ctx.rng(f"picture {axis}"), 1, *shape)
+def _require_shifted(ctx: Context, part: Any, reach: int, strides: list[int], axis: int) -> None:
+    """Cut two windows out of a long picture, whole strides apart, and compare the cells whose reach lies in both."""
+    stride = lcm(*strides)
+    unit = lcm(stride, cell(ctx))
+    length = unit * ceil(max(_LONG, reach + 6 * stride) / unit)
+    shape = (length + stride, cell(ctx)) if axis == 2 else (cell(ctx), length + stride)
+    picture = drawn(ctx.rng(f"picture {axis}"), 1, *shape)
     windows = (picture.take(range(start, start + length), axis) for start in (0, stride))
     first, second = (maps_of(ctx, part, np.ascontiguousarray(window)) for window in windows)
     for place, (one, two) in enumerate(zip(first, second, strict=True)):
@@ -130,13 +136,15 @@ def _require_shifted(ctx: Context, part: Any, reach: int, axis: int) -> None:
 def reach_is_as_claimed(ctx: Context) -> None:
     """Change corners and the middle; then everything left of a column, where a reach is claimed."""
     part, rng = ctx.make(), ctx.rng()
-    image = pixels(rng, 1, 64, 96)
+    image = pixels(ctx, rng, 1, 64, 96)
     before = maps_of(ctx, part, image)
-    for top, left in ((0, 0), (0, 64), (32, 0), (32, 64), (16, 32)):
+    side = cell(ctx)
+    for top, left in ((0, 0), (0, 2 * side), (side, 0), (side, 2 * side), (side // 2, side)):
         other = image.copy()
-        other[..., top : top + 32, left : left + 32] = pixels(rng, 1, 32, 32)
+        other[..., top : top + side, left : left + side] = pixels(ctx, rng, 1, 32, 32)
         for place, (one, two) in enumerate(zip(before, maps_of(ctx, part, other), strict=True)):
-            told = f"rows {top}..{top + 31}, columns {left}..{left + 31} of 64 x 96 changed, but map {place} did not"
+            where = f"rows {top}..{top + side - 1}, columns {left}..{left + side - 1} of {2 * side} x {3 * side}"
+            told = f"{where} changed, but map {place} did not"
             ctx.require(not np.array_equal(one, two), told, image=image, changed=other)
         ctx.witness()
     _require_edges(ctx, part, image, before)
@@ -160,27 +168,30 @@ def _require_edges(ctx: Context, part: Any, image: Array, before: list[Array]) -
         other[strip] *= -1
         found = maps_of(ctx, part, other)
         same = all(np.array_equal(one, two) for one, two in zip(before, found, strict=True))
-        ctx.require(not same, f"the {width} {name} of 64 x 96 changed, but no map did", image=image, changed=other)
+        ctx.require(
+            not same, f"the {width} {name} of {rows} x {columns} changed, but no map did", image=image, changed=other
+        )
 
 
 def _require_local(ctx: Context, part: Any, reach: int) -> None:
-    length = 32 * ceil((reach + 128) / 32)
-    image = pixels(ctx.rng("local"), 1, 32, length)
+    side = cell(ctx)
+    length = side * ceil((reach + 128) / side)
+    image = drawn(ctx.rng("local"), 1, side, length)
     other = image.copy()
-    other[..., :32] *= -1
+    other[..., :side] *= -1
     for place, (one, two) in enumerate(zip(maps_of(ctx, part, image), maps_of(ctx, part, other), strict=True)):
         own = length / one.shape[3]
-        first = ceil((32 + reach / 2) / own) + 1
+        first = ceil((side + reach / 2) / own) + 1
         gaps = np.abs(one.astype(np.float64) - two)[..., first:]
-        told = f"columns 0..31 changed, and with them map {place} beyond the receptive field of {reach} pixels"
+        told = f"columns 0..{side - 1} changed, and with them map {place} beyond the receptive field of {reach} pixels"
         ctx.within(gaps, 1e-6 * float(np.abs(one).max()), told, image=image, changed=other)
         ctx.witness()
 
 
 def _require_claimed(ctx: Context, part: Any, reach: int) -> None:
     """Measure how far to the left and to the right values depend on pixels, wherever their middles lie."""
-    strides, length = _strides(ctx, part), 32 * ceil((2 * reach + 128) / 32)
-    image = pixels(ctx.rng("claimed"), 1, 32, length)
+    strides, length = _strides(ctx, part), cell(ctx) * ceil((2 * reach + 128) / cell(ctx))
+    image = drawn(ctx.rng("claimed"), 1, cell(ctx), length)
     before = maps_of(ctx, part, image)
     starts = range(length // 2, length // 2 + max(strides), max(1, max(strides) // 8))
     left, right = [-length] * len(before), [-length] * len(before)

@@ -45,7 +45,7 @@ def _require_repeats(ctx: Context, images: Array, one: list[Array], two: list[Ar
 )
 def calls_repeat(ctx: Context) -> None:
     """Ask three times, then once more in training mode if the part lets itself be put into it."""
-    part, images = ctx.make(), pixels(ctx.rng(), 2, 32, 64)
+    part, images = ctx.make(), pixels(ctx, ctx.rng(), 2, 32, 64)
     first = [found.copy() for found in maps_of(ctx, part, images)]
     for _ in range(2):
         _require_repeats(ctx, images, first, maps_of(ctx, part, images), "a second call gave other maps")
@@ -70,11 +70,11 @@ def calls_repeat(ctx: Context) -> None:
 def nothing_is_learned(ctx: Context) -> None:
     """Ask five times about other images, then look at the networks inside the part, and at an early answer again."""
     part, rng = ctx.make(), ctx.rng()
-    images = pixels(rng, 2, 32, 64)
+    images = pixels(ctx, rng, 2, 32, 64)
     first = [found.copy() for found in maps_of(ctx, part, images)]
     before = Fingerprint.of(networks_in(part))
     for _ in range(5):
-        maps_of(ctx, part, pixels(rng, 2, 32, 64) + np.float32(0.5))
+        maps_of(ctx, part, pixels(ctx, rng, 2, 32, 64) + np.float32(0.5))
         ctx.witness()
     changed = before.changed(Fingerprint.of(networks_in(part)))
     ctx.require(not changed, f"five calls changed {changed}")
@@ -101,7 +101,7 @@ def _with_gradient(array: Array, _: np.random.Generator) -> Any:
 )
 def maps_stand_alone(ctx: Context) -> None:
     """Look at the maps, and compare each with what comes when it alone is asked for, if the part takes ``layers``."""
-    part, images = ctx.make(), pixels(ctx.rng(), 1, 32, 64)
+    part, images = ctx.make(), pixels(ctx, ctx.rng(), 1, 32, 64)
     given = images.copy()
     answer = part.extract(given)
     ctx.require(not any(getattr(one, "requires_grad", False) for one in answer), "a map still tracks gradients")
@@ -136,10 +136,10 @@ def maps_stand_alone(ctx: Context) -> None:
 def maps_survive(ctx: Context) -> None:
     """Ask again with other images, of the same size and of another, and look at the first maps."""
     part, rng = ctx.make(), ctx.rng()
-    images = pixels(rng, 2, 32, 64)
+    images = pixels(ctx, rng, 2, 32, 64)
     kept = part.extract(images.copy())
     before = tuple(np.array(plain(one)) for one in kept)
-    for other in (pixels(rng, 2, 32, 64), pixels(rng, 1, 64, 32)):
+    for other in (pixels(ctx, rng, 2, 32, 64), pixels(ctx, rng, 1, 64, 32)):
         part.extract(other)
         after = tuple(np.array(plain(one)) for one in kept)
         require_equal_bits(ctx, Case("maps of an earlier call", (images,)), before, after, "a later call changed them")
@@ -159,7 +159,7 @@ def maps_survive(ctx: Context) -> None:
 )
 def weights_are_at_hand(ctx: Context) -> None:
     """Make two parts while the network is cut off and global chance differs."""
-    images = pixels(ctx.rng(), 1, 32, 64)
+    images = pixels(ctx, ctx.rng(), 1, 32, 64)
     tried: list[str] = []
     answers, told = [], []
     for seed in (1, 2):

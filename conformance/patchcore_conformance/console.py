@@ -66,9 +66,14 @@ def say(lines: Iterable[str]) -> None:
 def print_report(report: Report, written: Path | None = None) -> None:
     """Print one line a law, then a summary, then what is wrong; ``written`` is the report as JSON, if there is one."""
     print_table(_table(report))
+    first: dict[str, str] = {}  # what a part raises in each law is told in the first of them
     for result in needs_telling(report):
         title, *lines = result_in_words(result, report.law(result.id))
         out.print(f"\n[{_style(result.verdict)}]{title}[/]")
+        before = first.setdefault(result.message, result.id) if result.verdict is Verdict.ERROR else result.id
+        if before != result.id:
+            say([f"  found:  the error of {before}, once more"])
+            continue
         say(f"  {line}" for line in lines)
         again = replay_command(written, result.id) if written else rerun_command(report, result.id)
         say([f"  read:   patchcore-conformance explain {result.id}", f"  again:  {again}"])

@@ -54,6 +54,13 @@ def test_a_violation_ends_with_1_and_leads_to_the_input_and_to_the_next_command(
     assert lines(conform(*again.split()[1:]))[1].split()[:2] == ["T02", "FAIL"]
 
 
+def test_an_error_that_comes_in_each_law_is_told_once(three_laws):
+    done = conform("run", "made_up_laws:Crashing", "--kind", KIND)
+    assert done.exit_code == 1
+    assert done.output.count("raise KeyError") == 1
+    assert "the error of T01, once more" in done.output
+
+
 def test_claims_and_options_reach_the_part(three_laws):
     done = conform("run", "made_up_laws:Scaled", "--kind", KIND, "--set", "factor=2.0", "--claim", "serialisable=true")
     assert done.exit_code == 0, done.output

@@ -43,7 +43,8 @@ def _tried(ctx: Context) -> int:
     part = ctx.raw()
     for size in _CELLS:
         try:
-            part.extract(drawn(np.random.default_rng(0), 1, size, size))
+            for height, width in ((size, size), (3 * size, 5 * size)):
+                part.extract(drawn(np.random.default_rng(0), 1, height, width))
         except ValueError:
             continue
         except Exception:  # noqa: BLE001 - whatever else goes wrong is for a law to say

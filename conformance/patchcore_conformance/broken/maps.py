@@ -229,3 +229,11 @@ class Faded(Blurred):
         maps = maps.copy()
         maps[:, 0], maps[:, -1], maps[:, :, 0], maps[:, :, -1] = 0, 0, 0, 0
         return super().answer(maps)
+
+
+@broken("maps", "whole parts of 16 images, the rest left blank", caught_by=("A15",))
+class WholeParts(Blurred):
+    def answer(self, maps: Any) -> Any:
+        found = np.array(maps)
+        found[16 * (len(found) // 16) or len(found) :] = 0
+        return super().answer(found)

@@ -224,3 +224,11 @@ class WrapsPatches(Reweighted):
 class Squeezed(Reweighted):
     def answer(self, scores: Any) -> Any:
         return np.squeeze(super().answer(scores))
+
+
+@broken("scores", "whole parts of 32 images, the rest zero", caught_by=("A04",))
+class WholeParts(Reweighted):
+    def answer(self, scores: Any) -> Any:
+        found = np.array(scores)
+        found[32 * (len(found) // 32) or len(found) :] = 0
+        return super().answer(found)

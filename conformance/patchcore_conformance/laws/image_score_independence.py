@@ -14,6 +14,7 @@ from patchcore_conformance.registry import law
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
 
+_MANY = 67  # images: a prime, above what is usually done at a time
 MOODY = corruptions.spoiling("another score each time", corruptions.moody, "image_scores")
 
 
@@ -44,6 +45,8 @@ def images_do_not_mix(ctx: Context) -> None:
             if (choices := truth(ctx, alone)[0]).settled:
                 told = f"image {image} scores {found:.7g} alone, but {score:.7g} among others ({one.told()})"
                 ctx.within(abs(found - score), 2 * choices.slacks.max(), told, **one.seen, image=image)
+    many = of_rows(ctx, rng.integers(-4, 5, (_MANY, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
+    judge(ctx, part, many, f"among {_MANY}, ")
 
 
 @law(

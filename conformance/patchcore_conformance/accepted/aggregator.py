@@ -276,9 +276,9 @@ class Weighed(LocalMean):
         return super().windows(layer) * np.outer(weights, weights) * (self.patch_size**2 / weights.sum() ** 2)
 
     def counts(self, grid: tuple[int, ...]) -> Any:
-        return (
-            self.windows(np.ones((1, 1, *grid))).sum(axis=(-2, -1)) if self.border == "valid" else super().counts(grid)
-        )
+        if self.border == "zero":
+            return super().counts(grid)
+        return self.windows(np.ones((1, 1, *grid))).sum(axis=(-2, -1))
 
 
 @accepted("aggregator", "coarse layers resized by cubic curves", **_MEAN)

@@ -41,15 +41,8 @@ class Repeated(LocalMean):
 
 @broken("aggregator", "weights of resizing kept by the grid that is made", caught_by=("G09",))
 class KeptWeights(LocalMean):
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "_kept", {})
-
     def places(self, length: int, size: int) -> Any:
-        kept: dict[int, Any] = self.__dict__["_kept"]
-        if size not in kept:
-            kept[size] = super().places(length, size)
-        return kept[size]
+        return self.__dict__.setdefault("_kept", {}).setdefault(size, super().places(length, size))
 
 
 @broken("aggregator", "every layer resized like the second", caught_by=("G09",))
@@ -59,12 +52,11 @@ class LikeTheSecond(LocalMean):
         return super().aggregate(maps)
 
     def along(self, layer: Any, axis: int, size: int) -> Any:
-        length = self.__dict__["_second"][axis]
-        place = np.clip(self.places(length, size), 0, layer.shape[axis] - 1)
-        low = np.floor(place).astype(int)
-        share = (place - low).reshape([-1 if one == axis else 1 for one in range(4)])
-        start, end = layer.take(low, axis), layer.take(np.minimum(low + 1, layer.shape[axis] - 1), axis)
-        return start + (end - start) * share
+        self.__dict__["_length"] = self.__dict__["_second"][axis]
+        return super().along(layer, axis, size)
+
+    def places(self, length: int, size: int) -> Any:  # noqa: ARG002 - that is the mistake
+        return super().places(self.__dict__["_length"], size)
 
 
 @broken("aggregator", "resized from the left edge", caught_by=("G09",))

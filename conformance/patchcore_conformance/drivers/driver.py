@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Bits = tuple[Array, ...]
 
+MANY = 67  # images: a prime, above what is usually worked on at a time
+
 
 @dataclass(frozen=True)
 class Case:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from patchcore_conformance.drivers.once import once_a_factory
 from patchcore_conformance.plain import plain
 from patchcore_conformance.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Array
 
@@ -21,7 +19,6 @@ SHARES = {"float64": 1e-4, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 _CELLS = (32, 28, 48, 40, 36, 56, 64)  # pixels; laws think in 32, patches of 14 need 28, windows of 12 need 48
-_KNOWN: WeakKeyDictionary[Callable[..., Any], int] = WeakKeyDictionary()
 
 
 def scaled(ctx: Context, length: int) -> int:
@@ -29,17 +26,9 @@ def scaled(ctx: Context, length: int) -> int:
     return length * cell(ctx) // 32
 
 
+@once_a_factory
 def cell(ctx: Context) -> int:
     """Find out of which size the part takes images: 32 x 32, or the next of some sizes that many networks need."""
-    try:
-        if ctx.factory not in _KNOWN:
-            _KNOWN[ctx.factory] = _tried(ctx)
-        return _KNOWN[ctx.factory]
-    except TypeError:  # a factory that cannot be remembered
-        return _tried(ctx)
-
-
-def _tried(ctx: Context) -> int:
     part = ctx.raw()
     for size in _CELLS:
         try:

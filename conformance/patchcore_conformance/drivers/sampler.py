@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from patchcore_conformance.drivers.once import once_a_factory
 from patchcore_conformance.numerics import rounded_to
 from patchcore_conformance.plain import plain
 from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from patchcore_conformance.certificates import Ints
     from patchcore_conformance.context import Context
 
@@ -33,20 +31,9 @@ class Knobs:
         return {**sizes[self.size], **({"seed": seed} if self.seed else {})}
 
 
-_KNOWN: WeakKeyDictionary[Callable[..., Any], Knobs] = WeakKeyDictionary()
-
-
+@once_a_factory
 def knobs(ctx: Context) -> Knobs:
     """Find out which options the factory takes: a TypeError or a ValueError refuses one."""
-    try:
-        if ctx.factory not in _KNOWN:
-            _KNOWN[ctx.factory] = _tried(ctx)
-        return _KNOWN[ctx.factory]
-    except TypeError:  # a factory that cannot be remembered
-        return _tried(ctx)
-
-
-def _tried(ctx: Context) -> Knobs:
     sizes: dict[str, dict[str, Any]] = {"count": {"count": 1}, "keep": {"keep": 0.5}, "": {}}
     size = next((name for name, option in sizes.items() if takes(ctx, **option)), "")
     return Knobs(size, takes(ctx, **sizes[size], seed=1))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import tracemalloc
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from patchcore_conformance import probes
+from patchcore_conformance.drivers.once import once_a_factory
 from patchcore_conformance.drivers.sampler import knobs
 from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from patchcore_conformance.context import Context
 
 _BEARABLE = 2**30  # bytes; a laptop of 8 GB goes on working
 _SMALL, _LARGE = 1000, 2000
-_GROWTH: WeakKeyDictionary[Callable[..., Any], tuple[int, int]] = WeakKeyDictionary()
 
 
 def peak(ctx: Context, total: int) -> int:
@@ -54,15 +51,7 @@ def needs_room(ctx: Context, total: int) -> None:
         raise NotOffered(f"its memory grows with the square of the rows: {total:,} would take {need:.0f} GiB")
 
 
+@once_a_factory
 def _growth(ctx: Context) -> tuple[int, int]:
-    try:
-        if ctx.factory not in _GROWTH:
-            _GROWTH[ctx.factory] = _measured(ctx)
-        return _GROWTH[ctx.factory]
-    except TypeError:  # a factory that cannot be remembered
-        return _measured(ctx)
-
-
-def _measured(ctx: Context) -> tuple[int, int]:
     peak(ctx, 50)  # what is loaded or compiled once does not count
     return peak(ctx, _SMALL), peak(ctx, _LARGE)

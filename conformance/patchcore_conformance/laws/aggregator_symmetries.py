@@ -8,6 +8,7 @@ import numpy as np
 
 from patchcore_conformance import corruptions
 from patchcore_conformance.drivers.aggregator import grid_of, require_equal_grids, side_by_side
+from patchcore_conformance.drivers.driver import MANY
 from patchcore_conformance.laws.aggregator_windows import whole_numbers
 from patchcore_conformance.registry import law
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Array
 
-_MANY = 67  # images: a prime, above what is usually done at a time
 _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody, "aggregate")
 
 
@@ -129,11 +129,11 @@ def images_do_not_meet(ctx: Context) -> None:
 
 def _many_images_do_not_meet(ctx: Context, part: Any) -> None:
     """Ask for so many images that no parts come out even, of values with many digits, and for some of them alone."""
-    maps = tuple(layer + ctx.rng("digits").random(layer.shape, np.float32) for layer in _maps(ctx, "many", _MANY))
+    maps = tuple(layer + ctx.rng("digits").random(layer.shape, np.float32) for layer in _maps(ctx, "many", MANY))
     together = grid_of(ctx, part, maps)
-    for place in (0, 1, _MANY // 2, _MANY - 1):
+    for place in (0, 1, MANY // 2, MANY - 1):
         alone = tuple(layer[place : place + 1] for layer in maps)
-        told = f"image {place} of {_MANY} has other embeddings than alone"
+        told = f"image {place} of {MANY} has other embeddings than alone"
         require_equal_grids(ctx, together[place : place + 1], grid_of(ctx, part, alone), told, alone)
         ctx.witness()
 

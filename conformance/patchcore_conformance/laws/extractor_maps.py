@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.driver import MANY
 from patchcore_conformance.drivers.extractor import differ, drawn, maps_of, pixels, require_equal_maps, scaled
 from patchcore_conformance.registry import law
 from patchcore_conformance.saboteur import Saboteur
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from patchcore_conformance.drivers.driver import Array
     from patchcore_conformance.saboteur import Call
 
-_MANY = 67  # images: a prime, above what is usually done at a time
 _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody, "extract")
 
 
@@ -127,7 +127,7 @@ def images_do_not_meet(ctx: Context) -> None:
     mixed[1] *= 0.02
     mixed[2] = 2.5 * np.sign(mixed[2])
     mixed[3] = -1.5
-    for images in (mixed, mixed[1:3], pixels(ctx, rng, _MANY, 32, 32)):
+    for images in (mixed, mixed[1:3], pixels(ctx, rng, MANY, 32, 32)):
         together = maps_of(ctx, part, images)
         for place in sorted({0, 1, len(images) // 2, len(images) - 1}):
             alone = maps_of(ctx, part, images[place : place + 1])

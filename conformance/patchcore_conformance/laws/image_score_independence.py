@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.driver import MANY
 from patchcore_conformance.drivers.scores import Question, judge, of_rows, truth
 from patchcore_conformance.laws.image_scores import ROLLED, reals
 from patchcore_conformance.registry import law
@@ -14,7 +15,6 @@ from patchcore_conformance.registry import law
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
 
-_MANY = 67  # images: a prime, above what is usually done at a time
 MOODY = corruptions.spoiling("another score each time", corruptions.moody, "image_scores")
 
 
@@ -45,8 +45,8 @@ def images_do_not_mix(ctx: Context) -> None:
             if (choices := truth(ctx, alone)[0]).settled:
                 told = f"image {image} scores {found:.7g} alone, but {score:.7g} among others ({one.told()})"
                 ctx.within(abs(found - score), 2 * choices.slacks.max(), told, **one.seen, image=image)
-    many = of_rows(ctx, rng.integers(-4, 5, (_MANY, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
-    judge(ctx, part, many, f"among {_MANY}, ")
+    many = of_rows(ctx, rng.integers(-4, 5, (MANY, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
+    judge(ctx, part, many, f"among {MANY}, ")
 
 
 @law(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
+from patchcore_conformance.drivers.driver import MANY
 from patchcore_conformance.drivers.maps import drawn, held, seen, share
 from patchcore_conformance.laws.anomaly_maps import BRIGHTER, ROLLED, SHIFTED
 from patchcore_conformance.model.maps import Blurred, Squares
@@ -19,8 +20,6 @@ from patchcore_conformance.registry import law
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.maps import Size
-
-_MANY = 67  # images: a prime, above what is usually done at a time
 
 _TWICE = corruptions.spoiling(
     "shown on the other side too", lambda found, _: found + found[:, ::-1, ::-1] / found.dtype.type(2), "anomaly_map"
@@ -112,11 +111,11 @@ def maps_keep_their_unit(ctx: Context) -> None:
         told = "scores that are 64 higher do not give a map that is 64 higher"
         ctx.within(np.abs(raised - together - 64), 3 * (close + 64 * share(ctx)), told, **evidence)
         ctx.witness(2)
-    many = held(ctx, rng.integers(1, 200, (_MANY, 3, 4)) / 16)
+    many = held(ctx, rng.integers(1, 200, (MANY, 3, 4)) / 16)
     together = drawn(ctx, part, many, (12, 16), 1.0)
-    for image in (0, 1, _MANY // 2, _MANY - 1):
+    for image in (0, 1, MANY // 2, MANY - 1):
         alone = drawn(ctx, part, many[image : image + 1], (12, 16), 1.0)[0]
-        told = f"image {image} of {_MANY} gets another map alone"
+        told = f"image {image} of {MANY} gets another map alone"
         ctx.within(
             np.abs(alone - together[image]), 2 * share(ctx) * float(many.max()), told, **seen(many, (12, 16), 1.0)
         )

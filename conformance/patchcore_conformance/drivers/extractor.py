@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 # How far two right maps may be apart, as a share of the map's largest value: the contract's 1e-4 in float32.
 SHARES = {"float64": 1e-4, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
-
 _CELLS = (32, 28, 48, 40, 36, 56, 64)  # pixels; laws think in 32, patches of 14 need 28, windows of 12 need 48
 
 

@@ -21,9 +21,9 @@ def once_a_factory(find: Callable[[Context], Found]) -> Callable[[Context], Foun
     @wraps(find)
     def remembered(ctx: Context) -> Found:
         try:
-            if ctx.factory not in known:
-                known[ctx.factory] = find(ctx)
             return known[ctx.factory]
+        except KeyError:
+            return known.setdefault(ctx.factory, find(ctx))
         except TypeError:  # a factory that cannot be remembered
             return find(ctx)
 

@@ -6,11 +6,11 @@ import hashlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from patchcore_conformance.drivers.once import once_a_factory
 from patchcore_conformance.plain import plain
 from patchcore_conformance.violation import NotOffered
 
@@ -44,18 +44,18 @@ def images_of(ctx: Context, count: int, salt: str = "good", strange: bool = Fals
     return found
 
 
-_KNOWN: WeakKeyDictionary[Any, dict[tuple[str, ...], bool]] = WeakKeyDictionary()
-
-
 def accepts(ctx: Context, *overrides: str) -> bool:
     """Say whether the factory makes a detector with these settings; a library that is missing is a no."""
-    try:
-        known = _KNOWN.setdefault(ctx.factory, {})
-    except TypeError:  # a factory that cannot be remembered
-        known = {}
+    known = _tried(ctx)
     if overrides not in known:
         known[overrides] = _made(ctx, overrides)
     return known[overrides]
+
+
+@once_a_factory
+def _tried(ctx: Context) -> dict[tuple[str, ...], bool]:  # noqa: ARG001 - kept for the context's factory
+    """Return what is known of settings; it grows as they are tried."""
+    return {}
 
 
 def _made(ctx: Context, overrides: tuple[str, ...]) -> bool:

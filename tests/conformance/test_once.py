@@ -19,7 +19,7 @@ class _WithoutReferences:
 
 
 class _Unhashable:
-    __hash__ = None  # type: ignore[assignment]  # as a mutable dataclass has it
+    __hash__ = None  # as a mutable dataclass has it
 
 
 @pytest.mark.parametrize(("factory", "trials"), [(_Plain(), 1), (_WithoutReferences(), 2), (_Unhashable(), 2)])

@@ -185,3 +185,29 @@ class DropsAxes(LocalMean):
         if 1 in layer.shape[2:] and layer.shape[2:] != grid:
             layer = np.stack([image.squeeze() for image in layer])
         return super().resized(layer, grid)
+
+
+@broken("aggregator", "later layers over three cells, whatever the window", caught_by=("G12",))
+class LaterLayersThree(LocalMean):
+    def aggregate(self, maps: Any) -> Any:
+        if self.patch_size == 1 or len(maps) == 1:
+            return super().aggregate(maps)
+        layers = self.checked([np.asarray(layer) for layer in maps])
+        three = LocalMean(patch_size=3, border=self.border)
+        pooled = [(three if place else self).pooled(self.read(layer)) for place, layer in enumerate(layers)]
+        return self.answer(self.joined([self.resized(layer, pooled[0].shape[2:]) for layer in pooled]))
+
+
+@broken("aggregator", "half precision above 256 channels", caught_by=("X09",))
+class Narrowed(LocalMean):
+    def answer(self, grid: Any) -> Any:
+        return super().answer(grid.astype(np.float16) if grid.shape[-1] > 256 and np.abs(grid).max() < 6e4 else grid)
+
+
+_WINDOWS: dict[Any, Any] = {}
+
+
+@broken("aggregator", "one count of cells for all windows of a grid", caught_by=("X06",))
+class CountsKept(LocalMean):
+    def counts(self, grid: tuple[int, ...]) -> Any:
+        return _WINDOWS.setdefault((self.border, *grid), super().counts(grid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -206,3 +206,17 @@ class Chance(Greedy):
     def select(self, embeddings: Any) -> Any:
         """Choose rows of (N, D)."""
         return np.random.default_rng(self.seed).permutation(len(embeddings))[: self.how_many(len(embeddings))]
+
+
+@broken("sampler", "one projection for all seeds", caught_by=("X06",), level="approx")
+class OneProjection(Greedy):
+    """Keeps the matrix by its width alone, for all instances."""
+
+    kept: ClassVar[dict[int, Any]] = {}
+
+    def read(self, embeddings: Any) -> Any:
+        width = embeddings.shape[1]
+        if width <= 128:
+            return embeddings.astype(np.float64)
+        axes = np.random.default_rng(self.seed).standard_normal((width, 128))
+        return (embeddings.astype(np.float64) @ self.kept.setdefault(width, axes)).astype(np.float32)

@@ -232,3 +232,29 @@ class WholeParts(Reweighted):
         found = np.array(scores)
         found[32 * (len(found) // 32) or len(found) :] = 0
         return super().answer(found)
+
+
+@broken("scores", "one shift under the exp for all images", caught_by=("A04",))
+class OneShift(Reweighted):
+    def scores(self, images: Any, bank: Any, neighbors: int) -> Any:
+        object.__setattr__(self, "shift", max(float(self.distances(patches, bank).max()) for patches in images))
+        return super().scores(images, bank, neighbors)
+
+    def weight(self, star: Any, support: Any) -> Any:
+        shift: float = self.shift  # type: ignore[attr-defined]
+        return 1 if len(support) == 1 else 1 - np.exp(star - shift) / max(np.exp(support - shift).sum(), 1e-300)
+
+
+@broken("scores", "more than nine rows taken around the patch", caught_by=("A06",))
+class NeighboursOfThePatchIfMany(Reweighted):
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:
+        if count <= 9:
+            return super().around(patch, row, bank, count)
+        near = np.argsort(self.distances(patch[None], bank)[0], kind="stable")
+        return near[:count]
+
+
+@broken("scores", "not weighed where exp overflows", caught_by=("A08",))
+class UnweighedIfFar(Reweighted):
+    def weight(self, star: Any, support: Any) -> Any:
+        return 1.0 if support.max() > 700 else super().weight(star, support)

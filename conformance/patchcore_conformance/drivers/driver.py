@@ -25,12 +25,17 @@ MANY = 67  # images: a prime, above what is usually worked on at a time
 
 @dataclass(frozen=True)
 class Case:
-    """One input: arrays in the order in which the part gets them, the options to create it with, and k of a query."""
+    """One input: arrays in the order in which the part gets them, the options to create it with, and how it is asked.
+
+    ``k`` is that of a query, or the number of neighbors of an image score; ``size`` and ``sigma`` are those of a map.
+    """
 
     name: str
     arrays: tuple[Array, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     k: int = 1
+    size: tuple[int, int] = (0, 0)
+    sigma: float = 0.0
 
     def of(self, arrays: tuple[Array, ...] | list[Array]) -> Case:
         """Return the same question about other arrays."""
@@ -74,6 +79,13 @@ class Driver:
 
     def tied(self) -> list[Case]:
         """Return inputs with ties of which nothing is rounded: here bits may not depend on how work is split."""
+        return []
+
+    def pairs(self) -> list[tuple[Case, Case]]:
+        """Return questions that differ in one setting alone: what is kept for the first is wrong for the second.
+
+        Nothing else of the same shape is asked.
+        """
         return []
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
@@ -150,6 +162,11 @@ def touched_once(array: Array) -> Array:
     changed = array.copy()
     changed[tuple(length // 2 | 1 if length > 3 else 0 for length in array.shape)] -= 3
     return changed
+
+
+def widened(case: Case) -> Case:
+    """Return the same question about float64 arrays that nobody else holds: what needs no conversion may be a view."""
+    return case.each(lambda array: array.astype(np.float64))
 
 
 def copied(answer: tuple[Any, ...]) -> Bits:

@@ -44,6 +44,12 @@ class _Aggregator(Driver):
             *(replace(again, options=chosen) for chosen, _ in borders(self.ctx) if chosen),
         ]
 
+    def pairs(self) -> list[tuple[Case, Case]]:
+        if not takes_size(self.ctx):
+            return []
+        case = self._case("a window of 3", self.ctx.rng("pairs"), (1, 2, 9, 13), (1, 2, 9, 13), patch_size=3)
+        return [(case, replace(case, name="a window of 5", options={"patch_size": 5}))]
+
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
         rng = self.ctx.rng("dtypes")
         small = Case("small whole numbers", (_whole(rng, 3, (2, 3, 8, 11)), _whole(rng, 3, (2, 4, 5, 6))))
@@ -56,13 +62,13 @@ class _Aggregator(Driver):
     def require_digits(self) -> None:
         if self.ctx.claims.dtype in _HALF:
             return
-        case = Case("numbers of 13 bits", (np.full((1, 2, 7, 8), 4096, np.float32),))
-        other = case.each(lambda layer: layer + np.float32(1))
-        one, two = (self.bits(self.make(case), asked)[0] for asked in (case, other))
-        alike = one.shape == two.shape and bool((one[:, 3, 4] == two[:, 3, 4]).all())
-        self.ctx.require(
-            not alike, "maps of 4096 and of 4097 give the same embeddings: digits were lost", **evidence(other, (two,))
-        )
+        for channels in (2, 1100):
+            case = Case(f"numbers of 13 bits in {channels} channels", (np.full((1, channels, 7, 8), 4096, np.float32),))
+            other = case.each(lambda layer: layer + np.float32(1))
+            one, two = (self.bits(self.make(case), asked)[0] for asked in (case, other))
+            alike = one.shape == two.shape and bool((one[:, 3, 4] == two[:, 3, 4]).all())
+            told = f"{channels} channels of 4096 and of 4097 give the same embeddings: digits were lost"
+            self.ctx.require(not alike, told, **evidence(other, (two,)))
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
         fine, coarse = case.arrays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,28 +22,44 @@ if TYPE_CHECKING:
 _HALF = ("float16", "bfloat16")
 _SIGMA = 1.0
 
+# Images and grid, size of the map, sigma: one size from two grids, one grid to two sizes, one of both with two sigmas,
+# and what is neither resized nor smoothed. No size is a multiple of its grid, or smaller than a kernel.
+_ASKED: tuple[tuple[tuple[int, int, int], Size, float], ...] = (
+    *(((2, 5, 7), (40, 42), _SIGMA), ((2, 5, 7), (40, 42), _SIGMA), ((1, 6, 4), (44, 33), _SIGMA)),
+    *(((3, 8, 8), (40, 42), _SIGMA), ((2, 5, 7), (27, 50), _SIGMA), ((2, 5, 7), (40, 42), 2.5)),
+    ((2, 12, 13), (12, 13), 0.0),
+)
+
 
 class _Maps(Driver):
-    """Asks by ``anomaly_map``, for a size that follows from the grid."""
+    """Asks by ``anomaly_map``."""
 
     def cases(self) -> list[Case]:
         rng = self.ctx.rng("inputs")
-        shapes = ((2, 5, 7), (2, 5, 7), (1, 6, 4), (3, 8, 8))
-        return [Case(f"scores {shape}", (held(self.ctx, 9 * rng.random(shape)),)) for shape in shapes]
+        return [
+            _case(f"scores {shape} at {size}, sigma {sigma}", held(self.ctx, 9 * rng.random(shape)), size, sigma)
+            for shape, size, sigma in _ASKED
+        ]
+
+    def pairs(self) -> list[tuple[Case, Case]]:
+        rng = self.ctx.rng("pairs")
+        small, smaller = (held(self.ctx, 9 * rng.random((1, *grid))) for grid in ((6, 9), (4, 5)))
+        blurred, grown = _case("sigma 2", small, (45, 39), 2.0), _case("31 rows", smaller, (31, 38))
+        return [(blurred, replace(blurred, sigma=3.0)), (grown, replace(grown, size=(43, 38)))]
 
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
         eighths = self.ctx.rng("dtypes").integers(0, 65, (2, 5, 7)) / np.float32(8)
-        small = Case("scores in eighths", (eighths.astype(np.float32),))
+        small = _case("scores in eighths", eighths.astype(np.float32))
         found: list[tuple[Case, tuple[str, ...]]] = [(small, ("float32", "float16", "float64"))]
         if self.ctx.claims.dtype not in _HALF:
-            wide = Case("scores whose sum float16 cannot hold", (np.full((1, 6, 5), 30000, np.float32),))
+            wide = _case("scores whose sum float16 cannot hold", np.full((1, 6, 5), 30000, np.float32))
             found.append((wide, ("float32", "float16", "float64")))
         return found
 
     def require_digits(self) -> None:
         if self.ctx.claims.dtype in _HALF:
             return
-        case = Case("scores of 13 bits", (np.full((1, 7, 8), 4096, np.float32),))
+        case = _case("scores of 13 bits", np.full((1, 7, 8), 4096, np.float32))
         other = case.each(lambda scores: scores + np.float32(1))
         one, two = (self.bits(self.make(case), asked)[0] for asked in (case, other))
         alike = one.shape == two.shape and bool((one == two).all())
@@ -50,7 +67,7 @@ class _Maps(Driver):
         self.ctx.require(not alike, told, **evidence(other, (two,)))
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
-        scores, size = case.arrays[0], _size(case.arrays[0])
+        scores, size = case.arrays[0], case.size
         bad = [
             ("with NaN", spoilt(scores, np.nan)),
             ("with infinity", spoilt(scores, np.inf)),
@@ -69,19 +86,18 @@ class _Maps(Driver):
         ]
 
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
-        return lambda: (part.anomaly_map(case.arrays[0], _size(case.arrays[0]), _SIGMA),)
+        return lambda: (part.anomaly_map(case.arrays[0], case.size, case.sigma),)
 
     def require_form(self, part: Any, case: Case, answer: tuple[Any, ...]) -> None:  # noqa: ARG002 - the case says it all
-        well_formed(self.ctx, answer[0], case.arrays[0], _size(case.arrays[0]), _SIGMA)
+        well_formed(self.ctx, answer[0], case.arrays[0], case.size, case.sigma)
         require_float(self, plain(answer[0]), "the answer", evidence(case))
 
     def require_agree(self, case: Case, one: Bits, two: Bits, message: str) -> None:
         require_close(self.ctx, case, one, two, message, 2 * share(self.ctx))
 
 
-def _size(scores: Array) -> Size:
-    """Return a size that is no multiple of the grid, and larger than any kernel."""
-    return 20 + 4 * scores.shape[1], 21 + 3 * scores.shape[2]
+def _case(name: str, scores: Array, size: Size = (40, 42), sigma: float = _SIGMA) -> Case:
+    return Case(name, (scores,), size=size, sigma=sigma)
 
 
 DRIVER = _Maps

@@ -64,6 +64,11 @@ class _Sampler(Driver):
             self._case("80 rows and their negatives, many equal", balanced(self.ctx.rng("ties"), 80, 2), 20, seed=4)
         ]
 
+    def pairs(self) -> list[tuple[Case, Case]]:
+        wide = self.ctx.rng("wide").standard_normal((24, 150))  # more columns than are projected to
+        first, second = (self._case(f"24 rows of 150 values, seed {seed}", wide, 6, seed=seed) for seed in (3, 9))
+        return [(first, second)] if first.options != second.options else []
+
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         return lambda: (part.select(case.arrays[0]),)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,11 @@ class _Scores(Driver):
             self._case("ties", rng.integers(-3, 4, (3, 5, 3)), rng.integers(-3, 4, (17, 3)), 4),
             self._case("one image, not weighed", rng.standard_normal((1, 9, 4)), rng.standard_normal((9, 4)), 1),
         ]
+
+    def pairs(self) -> list[tuple[Case, Case]]:
+        rng = self.ctx.rng("pairs")
+        case = self._case("3 neighbors", rng.standard_normal((1, 7, 6)), rng.standard_normal((22, 6)), 3)
+        return [(case, replace(case, k=5))]
 
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
         rng = self.ctx.rng("dtypes")

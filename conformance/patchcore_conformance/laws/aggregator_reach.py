@@ -39,6 +39,9 @@ def windows_reach_so_far(ctx: Context) -> None:
         (reached,) = touched(ctx, part, maps, 0, (6, 8))
         size = options.get("patch_size") or int(reached.any(axis=1).sum())
         _require_reach(ctx, reached, (6, 8), size, options, maps)
+        second = (maps[0], rng.standard_normal((3, 2, 13, 15)).astype(np.float32))
+        (reached,) = touched(ctx, part, second, 1, (6, 8))
+        _require_reach(ctx, reached, (6, 8), size, {**options, "layer": "the second"}, second[1:])
         ctx.witness()
         if size == 3 or not options:
             _long_maps_to_their_ends(ctx, part, size, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,11 +26,17 @@ ROLLED = corruptions.spoiling(
     "the next image's map", lambda found, _: np.roll(found, 1, axis=0) if len(found) > 1 else None, _MAP
 )
 
-# Grid, size of the map, sigma. No map is smaller than half a Gaussian: what happens there is nobody's law.
+# Grid, size of the map, sigma.
 _SIZES: tuple[tuple[Size, Size, float], ...] = (
     *(((3, 4), (20, 31), 0.0), ((3, 4), (20, 31), 0.5), ((5, 7), (40, 28), 4.0), ((1, 1), (24, 30), 4.0)),
     *(((28, 20), (224, 160), 4.0), ((7, 5), (27, 35), 1.0), ((16, 20), (12, 10), 0.5), ((6, 9), (33, 47), 2.0)),
     *(((9, 2), (36, 64), 3.3), ((1, 6), (20, 48), 2.0), ((30, 33), (30, 33), 1.5), ((4, 4), (64, 64), 0.25)),
+)
+
+
+# Maps that are smaller than the Gaussian reaches, in one direction or both. These may be refused, but not be wrong.
+_SMALLER_THAN_THE_GAUSSIAN: tuple[tuple[Size, Size, float], ...] = (
+    *(((2, 9), (12, 60), 8.0), ((9, 2), (60, 10), 6.0), ((3, 3), (9, 7), 4.0)),
 )
 
 
@@ -52,6 +58,8 @@ def _faded(found: Array) -> Array:
 def maps_keep_size_constants_and_range(ctx: Context) -> None:
     """Draw constants of several sizes, then scores at random and spikes."""
     part, rng = ctx.make(), ctx.rng()
+    for grid, size, sigma in _SMALLER_THAN_THE_GAUSSIAN:
+        _require_constant_or_refused(ctx, part, grid, size, sigma)
     for grid, size, sigma in _SIZES:
         for value in (5.0, 0.0, 1e-4, 3000.0):
             scores = held(ctx, np.full((2, *grid), value))
@@ -67,6 +75,16 @@ def maps_keep_size_constants_and_range(ctx: Context) -> None:
             told = f"a map leaves its scores' range at {grid} to {size}, sigma {sigma}"
             ctx.within(np.maximum(over, 0), share(ctx) * high, told, **seen(scores, size, sigma, map=found))
             ctx.witness()
+
+
+def _require_constant_or_refused(ctx: Context, part: Any, grid: Size, size: Size, sigma: float) -> None:
+    scores = np.full((2, *grid), 5, dtype=np.float32)
+    try:
+        found = drawn(ctx, part, scores, size, sigma)
+    except (ValueError, TypeError, RuntimeError):  # libraries that mirror a map once raise one of these
+        return
+    told = f"scores of 5 on {grid} do not give 5 everywhere at size {size}, which sigma {sigma} reaches across"
+    ctx.within(np.abs(found - 5), 5 * share(ctx), told, **seen(scores, size, sigma, map=found))
 
 
 @law(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import copied, driver_of, evidence
+from patchcore_conformance.drivers.driver import copied, driver_of, evidence, widened
 from patchcore_conformance.layouts import LAYOUTS, foreign
 from patchcore_conformance.registry import law
 
@@ -34,7 +34,7 @@ _MOODY = corruptions.spoiling("answers otherwise each time", corruptions.moody)
     ),
 )
 def inputs_stay_as_they_are(ctx: Context) -> None:
-    """Compare inputs, small and large, with copies after the call; then ask with arrays that cannot be written to."""
+    """Compare inputs, small, large and float64, with copies after the call; then ask with arrays that are read-only."""
     driver = driver_of(ctx)
     cases = driver.cases()
     for case in (*cases, cases[0].each(lambda array: array * np.float32(8))):  # what clips has nothing to do else
@@ -42,6 +42,10 @@ def inputs_stay_as_they_are(ctx: Context) -> None:
         answer = driver.bits(driver.make(case), given)
         _require_untouched(ctx, case, given)
         _require_list_stays(ctx, driver, case)
+        if case is cases[0]:  # who computes in float64 copies all but what is float64 already
+            wide = widened(case)
+            driver.bits(driver.make(case), wide)
+            _require_untouched(ctx, widened(case), wide)
         locked = case.fresh()
         for array in locked.arrays:
             array.flags.writeable = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import copied, driver_of, shuffled_within, touched_once
+from patchcore_conformance.drivers.driver import copied, driver_of, shuffled_within, touched_once, widened
 from patchcore_conformance.interleaving import many_turns, turns_within
 from patchcore_conformance.registry import law
 
@@ -64,7 +64,7 @@ def answers_are_the_callers(ctx: Context) -> None:
     """Scribble over inputs and answers, and ask again."""
     driver = driver_of(ctx)
     cases = driver.cases()
-    for case, other in zip(cases, [*cases[1:], cases[0]], strict=True):
+    for case, other in zip([*cases, widened(cases[0])], [*cases[1:], cases[0], cases[1]], strict=True):
         part, own = driver.make(case), case.fresh()
         ask = driver.ready(part, own)
         answer = ask()
@@ -125,7 +125,7 @@ def answers_have_no_past(ctx: Context) -> None:
             for mine, given in zip(buffer.arrays, other.arrays, strict=True):
                 mine[...] = given
             told = "new data in the same memory got another answer than by a fresh part"
-            driver.require_same(other, fresh, driver.bits(part, buffer), told)
+            driver.require_same(other, fresh, driver.bits(part, other.of(buffer.arrays)), told)
         driver.require_same(case, first, driver.bits(part, case), "the same question got another answer later")
     for other, asking in driver.questions(part, [case, case.each(touched_once), case, case.each(shuffled_within)]):
         told = "after a question that is nearly the same, a used part answers otherwise than a fresh one"

@@ -15,7 +15,7 @@ from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
-    from patchcore_conformance.drivers.driver import Driver
+    from patchcore_conformance.drivers.driver import Case, Driver
     from patchcore_conformance.saboteur import Call
 
 PARTS = ("sampler", "neighbors", "extractor", "aggregator", "scores", "maps")
@@ -29,7 +29,8 @@ _ANNOUNCEMENTS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, 
     statement="The same settings and input give the same answer: again, after other code used global chance, in "
     "another process, and, up to rounding, on however many threads.",
     why="A model that was fitted again from the same photographs must be the same model.",
-    seen="Rows drawn by the global random state; the order of a set of names; ties that the number of threads decides.",
+    seen="Rows drawn by the global random state; the order of a set of names; ties that the number of threads decides; "
+    "a cache of the module that is looked up without one of the settings.",
     mend="Draw from a generator of your own, made from the seed in each call; sort what comes out of sets; "
     "among equals take the lowest row, whichever thread found it.",
     applies=lambda claims: claims.deterministic,
@@ -53,6 +54,17 @@ def answers_repeat(ctx: Context) -> None:
         if there is not None:
             driver.require_same(case, one, there, "a process with other hashes answers otherwise")
     _whatever_the_threads(ctx, driver)
+    for first, second in driver.pairs():
+        _require_settings_apart(ctx, driver, first, second)
+
+
+def _require_settings_apart(ctx: Context, driver: Driver, first: Case, second: Case) -> None:
+    """Ask with one setting and then with another, and compare with a process that knows of the second alone."""
+    driver.answer(driver.make(first), first)
+    here, there = driver.bits(driver.make(second), second), answers_there(ctx, second)
+    if there is not None:
+        told = f"after a part of other settings was used ({first.name}), one answers otherwise than in another process"
+        driver.require_same(second, here, there, told)
 
 
 def _whatever_the_threads(ctx: Context, driver: Driver) -> None:

@@ -45,6 +45,8 @@ def images_do_not_mix(ctx: Context) -> None:
             if (choices := truth(ctx, alone)[0]).settled:
                 told = f"image {image} scores {found:.7g} alone, but {score:.7g} among others ({one.told()})"
                 ctx.within(abs(found - score), 2 * choices.slacks.max(), told, **one.seen, image=image)
+    near_and_far = np.array([1, 400, 1, 1600])[:, None, None] * rng.integers(1, 5, (4, 6, 3)) / 4
+    judge(ctx, part, of_rows(ctx, near_and_far, rng.integers(-4, 5, (40, 3)) / 4, 5), "beside far ones, ")
     many = of_rows(ctx, rng.integers(-4, 5, (MANY, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
     judge(ctx, part, many, f"among {MANY}, ")
 

@@ -155,6 +155,15 @@ def neighbours_are_those_of_the_row(ctx: Context) -> None:
             ctx.within(
                 abs(float(scores[0]) - allowed.lows[0]), allowed.slacks[0], f"{one.told()}: the wrong rows", **one.seen
             )
+        judge(ctx, part, _two_sides(ctx, rng, width))
+
+
+def _two_sides(ctx: Context, rng: np.random.Generator, width: int) -> Question:
+    """Weigh 13 rows: 12 beyond m*, which is at 1, while 12 as near to the patch at 0 lie on its other side."""
+    places = np.concatenate([1 + np.arange(13) / 8, -1.125 - np.arange(12) / 8, [9]])
+    axis = np.zeros(width)
+    axis[rng.integers(width)] = rng.choice([-1.0, 1.0])
+    return of_rows(ctx, np.zeros((1, 2, width)), places[rng.permutation(26), None] * axis, 13)
 
 
 def _five_points(ctx: Context, rng: np.random.Generator, width: int, turn: int) -> Question:
@@ -208,7 +217,7 @@ def neighbors_are_cut_to_the_bank(ctx: Context) -> None:
 def equal_distances_weigh_alike(ctx: Context) -> None:
     """Put the rows on a sphere around the patch, one on each axis and side."""
     part = ctx.make()
-    for width, radius in ((1, 1.0), (2, 2.0), (5, 0.5), (16, 3.0), (5, 200.0)):
+    for width, radius in ((1, 1.0), (2, 2.0), (5, 0.5), (16, 3.0), (5, 200.0), (5, 1500.0)):
         for neighbors in sorted({2, min(3, 2 * width), width, 2 * width} - {1}):
             sphere = radius * np.concatenate([np.eye(width), -np.eye(width)])
             patches = np.stack([np.zeros(width), sphere[0] / 2])[None]

@@ -48,6 +48,7 @@ def smoothing_is_gaussian(ctx: Context) -> None:
         (1.5, (25, 25)),
         (6.0, (80, 75)),
         (4, (55, 61)),
+        (10.0, (97, 103)),
     ):
         scores = np.zeros((2, *size), dtype=np.float32)
         y, x = size[0] // 2, size[1] // 2
@@ -68,7 +69,10 @@ def smoothing_is_gaussian(ctx: Context) -> None:
 def _require_order(ctx: Context, part: Any) -> None:
     """Compare with a model, away from the edges: smoothing the grid first gives another map."""
     model = Blurred() if ctx.claims.resize == "bilinear" else Squares()
-    for grid, size, sigma in (((11, 9), (88, 72), 4.0), ((7, 8), (112, 128), 6.0), ((20, 24), (60, 72), 1.0)):
+    for grid, size, sigma in (
+        *(((11, 9), (88, 72), 4.0), ((7, 8), (112, 128), 6.0), ((20, 24), (60, 72), 1.0)),
+        ((12, 10), (420, 350), 5.0),
+    ):
         scores = np.zeros((1, *grid), dtype=np.float32)
         scores[0, grid[0] // 2, grid[1] // 2] = 64
         found, expected = drawn(ctx, part, scores, size, sigma), model.anomaly_map(scores, size, sigma)
@@ -76,6 +80,23 @@ def _require_order(ctx: Context, part: Any) -> None:
             f"one bright patch of {grid} at {size} is not what resizing, then a Gaussian of sigma {sigma}, makes of it"
         )
         slack = (0.02 + share(ctx)) * float(expected.max())
+        ctx.within(np.abs(found - expected), slack, told, **seen(scores, size, sigma, map=found))
+    _require_pixels_of_the_map(ctx, part, model)
+
+
+def _require_pixels_of_the_map(ctx: Context, part: Any, model: Blurred) -> None:
+    """Draw maps that are coarser than their grid: sigma counts pixels of the map there too, not patches.
+
+    The block is large, so that it does not matter whether patches are averaged where they are many to a pixel.
+    """
+    for grid, size, sigma in (((96, 80), (48, 40), 3.0), ((90, 108), (30, 36), 2.0)):
+        scores = np.zeros((1, *grid), dtype=np.float32)
+        scores[0, grid[0] // 2 - 6 : grid[0] // 2 + 6, grid[1] // 2 - 6 : grid[1] // 2 + 6] = 64
+        found, expected = drawn(ctx, part, scores, size, sigma), model.anomaly_map(scores, size, sigma)
+        told = (
+            f"a block of bright patches on {grid}, drawn at {size}, is not smoothed by sigma {sigma} pixels of the map"
+        )
+        slack = (0.1 + share(ctx)) * float(expected.max())
         ctx.within(np.abs(found - expected), slack, told, **seen(scores, size, sigma, map=found))
 
 

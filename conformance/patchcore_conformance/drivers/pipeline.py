@@ -15,7 +15,7 @@ from patchcore_conformance.plain import plain
 from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from patchcore_conformance.context import Context
     from patchcore_conformance.watched import Watched
@@ -29,16 +29,21 @@ _WISHES = ("images.size=64", "calibration.holdout=0")
 KEEP_ALL = "sampler.keep=1.0"
 
 
-def images_of(ctx: Context, count: int, salt: str = "good", strange: bool = False) -> Images:
-    """Make photographs: soft random textures over a common pattern; ``strange`` ones carry a bright block."""
+def images_of(
+    ctx: Context, count: int, salt: str = "good", strange: bool = False, sides: tuple[int, int] = (_SIDE, _SIDE)
+) -> Images:
+    """Make photographs of multiples of 8 pixels: soft random textures over a common pattern.
+
+    ``strange`` ones carry a block.
+    """
     found = []
     for place in range(count):
         rng = ctx.rng(f"{salt} {place}")
-        coarse = rng.normal(0, 30, (_SIDE // 8, _SIDE // 8, 3)).repeat(8, axis=0).repeat(8, axis=1)
-        stripes = 40 * np.sin(np.arange(_SIDE) / 3)[None, :, None]
-        picture = 120 + stripes + coarse + rng.normal(0, 12, (_SIDE, _SIDE, 3))
+        coarse = rng.normal(0, 30, (sides[0] // 8, sides[1] // 8, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        stripes = 40 * np.sin(np.arange(sides[1]) / 3)[None, :, None]
+        picture = 120 + stripes + coarse + rng.normal(0, 12, (*sides, 3))
         if strange:
-            top, left = rng.integers(8, _SIDE - 24, 2)
+            top, left = (rng.integers(8, side - 24) for side in sides)
             picture[top : top + 16, left : left + 16] = rng.integers(0, 256, 3)
         found.append(np.clip(picture, 0, 255).astype(np.uint8))
     return found
@@ -76,9 +81,26 @@ def settings(ctx: Context, *needed: str) -> list[str]:
     return chosen
 
 
-def fitted(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
-    """Return a detector that was fitted, watched from then on."""
-    return ctx.watch(lambda: _fit(ctx, images, overrides), f"{sorted(overrides)} on {_digest(images)}")
+def fitted(ctx: Context, images: Images, overrides: Sequence[str], as_they_are: bool = False) -> Watched:
+    """Return a detector that was fitted, to copies unless they are given ``as_they_are``; watched from then on."""
+    return ctx.watch(lambda: _fit(ctx, images, overrides, as_they_are), f"{sorted(overrides)} on {_digest(images)}")
+
+
+def fitted_again(ctx: Context, first: Images, images: Images, overrides: Sequence[str]) -> Watched:
+    """Return a detector that was fitted, has scored, and was fitted anew."""
+
+    def make() -> Any:
+        detector = _fit(ctx, first, overrides)
+        detector.score([image.copy() for image in images])
+        answer = detector.fit([image.copy() for image in images])
+        return answer if hasattr(answer, "score") else detector
+
+    return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, after another fit")
+
+
+def copied(ctx: Context, images: Images, overrides: Sequence[str], copy: Callable[[Any], Any]) -> Watched:
+    """Return a copy of a detector that was fitted."""
+    return ctx.watch(lambda: copy(_fit(ctx, images, overrides)), f"{sorted(overrides)} on {_digest(images)}, copied")
 
 
 def loaded(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
@@ -90,14 +112,15 @@ def loaded(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
             detector = _fit(ctx, images, overrides)
             detector.save(path)
             ctx.require(any(Path(folder).iterdir()), "save wrote nothing")
+            _fit(ctx, images[:1], ())  # what is kept for the process, and not in the file, is another's by now
             return ctx.raw(overrides=[]).load(path)
 
     return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, loaded")
 
 
-def _fit(ctx: Context, images: Images, overrides: Sequence[str]) -> Any:
+def _fit(ctx: Context, images: Images, overrides: Sequence[str], as_they_are: bool = False) -> Any:
     detector = ctx.raw(overrides=[*overrides])
-    answer = detector.fit([image.copy() for image in images])
+    answer = detector.fit(images if as_they_are else [image.copy() for image in images])
     return answer if hasattr(answer, "score") else detector
 
 

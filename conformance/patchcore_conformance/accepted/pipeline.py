@@ -84,3 +84,29 @@ class Pickled(ToyPatchCore):
         with open(path, "rb") as file:  # noqa: PTH123
             self.settings, self.bank = pickle.load(file)  # noqa: S301 - our own file
         return self
+
+
+@accepted("pipeline", "photographs of any size, each by itself", serialisable=True, thread_safe=True)
+class EachBySelf(ToyPatchCore):
+    """Brings each photograph to 64 x 64 pixels, without asking the others."""
+
+    def of_one_size(self, pictures: list[Any]) -> list[Any]:
+        return [
+            picture[np.arange(64)[:, None] * picture.shape[0] // 64, np.arange(64) * picture.shape[1] // 64]
+            for picture in pictures
+        ]
+
+
+@accepted("pipeline", "unfitted, it raises a RuntimeError; scores are read-only")
+class Locked(ToyPatchCore):
+    """Refuses in another way."""
+
+    def score(self, images: Any) -> Any:
+        if self.bank is None:
+            raise RuntimeError("not fitted")
+        return super().score(images)
+
+    def scored(self, distances: Any) -> Any:
+        found = super().scored(distances)
+        found.patch.flags.writeable = False
+        return found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from patchcore_conformance.context import Context
-    from patchcore_conformance.drivers.pipeline import Images
+    from patchcore_conformance.drivers.pipeline import Images, Scores
     from patchcore_conformance.saboteur import Call
 
 
@@ -83,14 +83,18 @@ def photographs_stay_as_they_are(ctx: Context) -> None:
         given, scored = [lay_out(image) for image in good], [lay_out(image) for image in asked]
         detector = fitted(ctx, given, words, as_they_are=True)
         answer = detector.score(scored)
-        kept = tuple(np.array(plain(one), dtype=np.float64) for one in (answer.image, answer.patch))
+        kept = _held(answer)
         for before, after in zip([*good, *asked], [*given, *scored], strict=True):
             ctx.require(np.array_equal(before, after), f"a photograph was changed ({name})", photograph=before)
         require_same(ctx, expected, kept, f"photographs that are {name} score otherwise", CLOSE)
         scores(ctx, detector, asked[::-1])
-        after = tuple(np.array(plain(one), dtype=np.float64) for one in (answer.image, answer.patch))
-        require_same(ctx, kept, after, "a later call changed an earlier answer", 0)
+        require_same(ctx, kept, _held(answer), "a later call changed an earlier answer", 0)
         ctx.witness()
+
+
+def _held(answer: Any) -> Scores:
+    """Copy an answer out of whatever memory it lies in."""
+    return np.array(plain(answer.image), dtype=np.float64), np.array(plain(answer.patch), dtype=np.float64)
 
 
 def _locked(image: Any) -> Any:
@@ -148,9 +152,10 @@ def _no_photographs(image: Any) -> dict[str, Any]:
 
 
 def _require_refused(ctx: Context, what: str, ask: Callable[[], Any], *more: type[Exception]) -> None:
+    allowed: tuple[type[Exception], ...] = (ValueError, TypeError, *more)
     try:
         ask()
-    except (ValueError, TypeError, *more):
+    except allowed:
         return
     except Exception as problem:  # noqa: BLE001 - the wrong exception is what is looked for
         ctx.broken(f"{what} raised {type(problem).__name__}: {problem}; a ValueError or a TypeError is needed")

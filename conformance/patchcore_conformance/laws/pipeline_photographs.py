@@ -21,7 +21,6 @@ def _turned(found: Array, _: np.random.Generator) -> Array:
     return found[:, ::-1, ::-1].copy() if found.ndim == 3 else found
 
 
-
 _TURNED = spoilt("maps turned by half a turn", _turned)
 _LOWER = spoilt("a fifth as high, images only", lambda found, _: found * 0.2 if found.ndim == 1 else found)
 
@@ -45,7 +44,7 @@ def _with_blocks(images: Images) -> tuple[Images, list[tuple[int, int]]]:
     statement="A defect shows in the patch scores at its place: rows down, columns across, in square photographs and "
     "others.",
     why="The map is laid over the photograph, and somebody looks there.",
-    seen="Rows and columns exchanged, which square photographs hide from a look at shapes; maps of one image in another.",
+    seen="Rows and columns exchanged, which square photographs hide from a look at shapes; mirrored maps.",
     mend="Keep the order (images, rows, columns) from the network to the scores; never reshape one axis into another.",
     witnesses=8,
     saboteurs=(_TURNED,),
@@ -128,7 +127,7 @@ def sizes_may_differ(ctx: Context) -> None:
             together = scores(ctx, detector, [mixed[place] for place in order])
         except (ValueError, TypeError):
             continue
-        expected = tuple(np.concatenate([one[kind] for one in alone]) for kind in (0, 1))
+        expected = np.concatenate([one[0] for one in alone]), np.concatenate([one[1] for one in alone])
         told = f"photographs of sizes {[mixed[place].shape[:2] for place in order]} score otherwise together"
         require_same(ctx, expected, together, told)
         ctx.witness()

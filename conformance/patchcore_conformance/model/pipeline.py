@@ -57,10 +57,26 @@ class ToyPatchCore:
 
     def fit(self, images: Sequence[Any]) -> Any:
         """Remember good images, arrays (H, W, 3) uint8."""
-        patches = self.embedded(images)
+        patches = self.embedded(self.checked(images))
         rows = patches.reshape(-1, patches.shape[-1])
         self.bank = self.remembered(rows[self.chosen(rows)])
         return self
+
+    def checked(self, images: Sequence[Any]) -> list[Any]:
+        """Refuse all but photographs of one size."""
+        pictures = [np.asarray(image) for image in images]
+        if not pictures:
+            raise ValueError("there are no photographs; at least one is needed")
+        for picture in pictures:
+            if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
+                raise ValueError(f"a photograph is {picture.dtype} {picture.shape}, but (H, W, 3) uint8 is needed")
+        return self.of_one_size(pictures)
+
+    def of_one_size(self, pictures: list[Any]) -> list[Any]:
+        """Refuse photographs of several sizes."""
+        if len({picture.shape for picture in pictures}) > 1:
+            raise ValueError("photographs are of several sizes, but one is needed")
+        return pictures
 
     def chosen(self, rows: Any) -> Any:
         """Choose rows to remember; to choose all takes no choosing."""
@@ -74,14 +90,16 @@ class ToyPatchCore:
 
     def score(self, images: Sequence[Any]) -> Any:
         """Score images against what is remembered."""
-        patches = self.embedded(images)
+        if self.bank is None:
+            raise ValueError("there is nothing to compare with; call fit first")
+        patches = self.embedded(self.checked(images))
         batch, h, w, width = patches.shape
         distances = self.distances(patches.reshape(-1, width)).reshape(batch, h, w)
         return self.scored(distances)
 
-    def embedded(self, images: Sequence[Any]) -> Any:
+    def embedded(self, images: list[Any]) -> Any:
         """Embed images, some at a time: (B, h, w, D)."""
-        batches = self.batches([np.asarray(image) for image in images])
+        batches = self.batches([*images])
         return np.concatenate([self.embed(np.stack(batch)) for batch in batches])
 
     def batches(self, images: list[Any]) -> list[list[Any]]:

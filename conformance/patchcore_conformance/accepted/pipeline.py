@@ -110,3 +110,21 @@ class Locked(ToyPatchCore):
         found = super().scored(distances)
         found.patch.flags.writeable = False
         return found
+
+
+@accepted("pipeline", "floats from 0 to 1, and every second photograph held out")
+class HoldsOut(ToyPatchCore):
+    """Takes floats too, and holds out where it is asked to."""
+
+    defaults = {**ToyPatchCore.defaults, "calibration.holdout": 0}  # noqa: RUF012 - copied before anything changes
+
+    def checked(self, images: Any) -> Any:
+        pictures = [np.asarray(image) for image in images]
+        if any(picture.dtype.kind == "f" and not np.isfinite(picture).all() for picture in pictures):
+            raise ValueError("a photograph holds NaN or infinity")
+        floats = [(255 * one).round().astype(np.uint8) if one.dtype.kind == "f" else one for one in pictures]
+        return super().checked(floats)
+
+    def fit(self, images: Any) -> Any:
+        pictures = list(images)
+        return super().fit(pictures[::2] if self.settings["calibration.holdout"] else pictures)

@@ -157,3 +157,46 @@ class KeptByTheProcess(ToyPatchCore):
         found = super().load(path)
         found.bank = _KEPT["bank"]
         return found
+
+
+@broken("pipeline", "the last word of a section replaces the others", caught_by=("L16",))
+class LastWord(ToyPatchCore):
+    def __init__(self, overrides: Any = ()) -> None:
+        sections = {word.partition(".")[0]: word for word in overrides}
+        super().__init__(list(sections.values()))
+
+
+class _HoldsOut(ToyPatchCore):
+    defaults = {**ToyPatchCore.defaults, "calibration.holdout": 0}  # noqa: RUF012 - copied before anything changes
+
+    def fit(self, images: Any) -> Any:
+        kept = round(len(images) * (1 - self.settings["calibration.holdout"]))
+        return super().fit(self.remember(list(images), kept))
+
+    def remember(self, images: list[Any], kept: int) -> list[Any]:
+        return images[:kept]
+
+
+@broken("pipeline", "held out, and remembered all the same", caught_by=("L17",))
+class RemembersAll(_HoldsOut):
+    def remember(self, images: list[Any], kept: int) -> list[Any]:  # noqa: ARG002 - the mistake
+        return images
+
+
+@broken("pipeline", "floats scaled in place", caught_by=("L08",))
+class ScalesFloats(ToyPatchCore):
+    def checked(self, images: Any) -> Any:
+        if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+            images *= 255
+            images = images.astype(np.uint8)
+        return super().checked(images)
+
+
+@broken("pipeline", "answers looked up by the array", caught_by=("L08",))
+class LooksUpTheArray(ToyPatchCore):
+    def score(self, images: Any) -> Any:
+        known = self.__dict__.setdefault("known", {})
+        if isinstance(images, np.ndarray) and known.get("array") is images:
+            return known["scores"]
+        known.update(array=images, scores=super().score(images))
+        return known["scores"]

@@ -90,6 +90,23 @@ def photographs_stay_as_they_are(ctx: Context) -> None:
         scores(ctx, detector, asked[::-1])
         require_same(ctx, kept, _held(answer), "a later call changed an earlier answer", 0)
         ctx.witness()
+    _require_stacks_stay(ctx, asked, words, good)
+
+
+def _require_stacks_stay(ctx: Context, asked: Images, words: list[str], good: Images) -> None:
+    """Score one array of photographs, whole numbers and others, and other photographs in its memory; or be refused."""
+    for stack in (np.stack(asked), np.stack(asked).astype(np.float32) / 255, np.stack(asked) / 255):
+        detector, given, other = fitted(ctx, good, words), stack.copy(), stack[::-1] // stack.dtype.type(2)
+        try:
+            detector.score(given)
+        except (ValueError, TypeError):
+            continue
+        told = f"an array of photographs, {stack.dtype} {stack.shape}, was changed"
+        ctx.require(np.array_equal(given, stack), told, photographs=stack)
+        given[...] = other
+        found, expected = _held(detector.score(given)), _held(fitted(ctx, good, words).score(other.copy()))
+        told = "other photographs in the same memory score otherwise than by a fresh detector"
+        require_same(ctx, expected, found, told, 0 if ctx.claims.deterministic else CLOSE)
 
 
 def _held(answer: Any) -> Scores:

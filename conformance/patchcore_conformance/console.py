@@ -18,6 +18,7 @@ from patchcore_conformance.telling import (
     replay_command,
     rerun_command,
     result_in_words,
+    time_in_words,
 )
 from patchcore_conformance.verdicts import BAD, MISUSED, UNSETTLED, Verdict
 from patchcore_conformance.violation import KitError
@@ -120,7 +121,7 @@ def _print_summary(report: Report) -> None:
     style = _OUTCOMES.get(report.outcome, "bold magenta")
     out.print(f"\n[{style}]{report.outcome.capitalize()}[/]: {escape(report.kind)} {escape(report.subject + origin)}")
     lines = [f"level: {level_in_words(report)}; laws of version {report.claims.spec}, profile {report.profile}"]
-    lines += [f"laws:  {counts or 'none was checked'}; {sum(one.seconds for one in report.results):.1f} s"]
+    lines += [f"laws:  {counts or 'none was checked'}; {time_in_words(report)}"]
     lines += [f"not claimed: {one}" for one in not_claimed(report)]
     lines += [f"not judged here: {one}" for one in not_here(report)]
     lines += [f"expected: {one.id}: {one.reason}" for one in report.results if one.verdict is Verdict.XFAIL]

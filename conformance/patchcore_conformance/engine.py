@@ -6,6 +6,7 @@ import time
 import traceback
 import warnings
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from patchcore_conformance.profiles import Profile
 
 _KILLERS_OF_LATER_LAWS = {Verdict.FAIL, Verdict.ERROR, Verdict.BLOCKED, Verdict.XFAIL}
+_MADE_OTHERWISE = ("plugin", "pipeline")  # a plugin is loaded in processes of its own, a detector is cheap to make
 
 
 def run(
@@ -75,12 +77,27 @@ def judge(
     for law in laws:
         if law.ahead is not None and law.applies(subject.claims):
             law.ahead(subject)
+    loading = _made_once(subject)
     for law in laws:
         if progress is not None:
             progress(law)
         results[law.id] = check(law, subject, thoroughness, seed, results, shrinking=law.id not in expect.ids)
     judged = expect.applied_to(list(results.values()), laws)
-    return Report.of(subject, judged, laws, thoroughness, seed, expect.complaints(laws_of(subject.kind)))
+    report = Report.of(subject, judged, laws, thoroughness, seed, expect.complaints(laws_of(subject.kind)))
+    return replace(report, loading=loading)
+
+
+def _made_once(subject: Subject) -> float:
+    """Make a part and forget it; return the seconds that took: loading torch is nothing that a law should be told of.
+
+    What goes wrong here will go wrong in a law.
+    """
+    start = time.perf_counter()
+    if subject.kind not in _MADE_OTHERWISE:
+        with suppress(Exception, SystemExit), warnings.catch_warnings(), restored():
+            warnings.simplefilter("ignore")
+            subject.make()
+    return time.perf_counter() - start
 
 
 def check(

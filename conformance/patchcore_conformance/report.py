@@ -40,6 +40,7 @@ class Report:
     laws_digest  fingerprint of all laws of the kind, whichever of them were run.
     complaints   what is wrong with the run itself, such as an expected failure of a law that does not exist.
     facts        what else is known of the subject: its ``options``, and whether it is ``installed``.
+    loading      seconds that the first making of the part took, its libraries loaded; no law counts them.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Report:
     complaints: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     laws: tuple[Law, ...] = field(default=(), repr=False, compare=False)
+    loading: float = 0.0
 
     @classmethod
     def of(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "patchcore-conformance"
 _TOLD = {Verdict.FAIL, Verdict.ERROR, Verdict.XPASS, Verdict.VACUOUS, Verdict.INCONCLUSIVE}
+_WORTH_TELLING = 0.5  # seconds
 
 
 def level_in_words(judged: Report | Subject) -> str:
@@ -120,6 +121,12 @@ def summary_line(report: Report) -> str:
     margins = [one.worst_margin for one in report.results if one.worst_margin is not None]
     parts = [f"{level_in_words(report)}: {report.counts().get(Verdict.PASS, 0)} PASS"]
     parts += [f"worst margin {max(margins):.2g}"] if margins else []
-    parts.append(f"{sum(one.seconds for one in report.results):.1f} s")
+    parts.append(time_in_words(report))
     parts += [f"{one.id} {one.verdict.value}" for one in needs_telling(report)]
     return ", ".join(parts)
+
+
+def time_in_words(report: Report) -> str:
+    """Return how long the laws took, and what it took before to load the part, if that was long."""
+    loading = f" after {report.loading:.1f} s of loading" if report.loading >= _WORTH_TELLING else ""
+    return f"{sum(one.seconds for one in report.results):.1f} s{loading}"

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from patchcore_conformance.engine import run
 from patchcore_conformance.profiles import THOROUGH
 from patchcore_conformance.report import NonConformantError
 from patchcore_conformance.saboteur import Saboteur
+from patchcore_conformance.telling import time_in_words
 from patchcore_conformance.verdicts import Verdict
 from patchcore_conformance.violation import Inconclusive, KitError, NotOffered
 
@@ -154,7 +156,33 @@ def test_a_saboteur_corrupts_the_answers_that_were_recorded_and_never_asks_the_p
 
     add_law("T01", saboteurs=(ONE_MORE, UNTOUCHED))
     assert run(KIND, Counting)["T01"].verdict is Verdict.PASS
-    assert (len(made), len(asked)) == (1, 1)
+    assert (len(made), len(asked)) == (2, 1)  # made once before all laws, so that libraries are loaded, and by the law
+
+
+def test_what_it_takes_to_load_a_part_is_told_apart_from_the_laws(add_law):
+    loaded = []
+
+    class Loading(Doubler):
+        def __init__(self):
+            if not loaded:
+                time.sleep(0.6)
+            loaded.append(self)
+
+    add_law("T01", saboteurs=(ONE_MORE,))
+    report = run(KIND, Loading)
+    assert report["T01"].verdict is Verdict.PASS
+    assert report["T01"].seconds < report.loading
+    assert time_in_words(report).endswith("s of loading")
+    assert time_in_words(run(KIND, Doubler)).endswith(" s")
+
+
+def test_a_part_that_cannot_be_made_is_found_out_by_the_laws_alone(add_law):
+    class Unmade(Doubler):
+        def __init__(self):
+            raise OSError("no such file")
+
+    add_law("T01", saboteurs=(ONE_MORE,))
+    assert run(KIND, Unmade)["T01"].verdict is Verdict.ERROR
 
 
 def test_a_check_is_not_run_again_for_a_saboteur_of_a_method_that_was_never_asked(add_law):

@@ -60,6 +60,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "profile": report.profile,
         "seed": report.seed,
         "env": report.env,
+        "loading_seconds": round(report.loading, 4),
         "checks": [_check(report, result) for result in report.results],
     }
 

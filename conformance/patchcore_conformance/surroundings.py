@@ -20,6 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from patchcore_conformance.context import Context
+
 _THREAD_SETTINGS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "PYTHONHASHSEED",
     "CUDA_VISIBLE_DEVICES", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
@@ -85,6 +87,13 @@ def state() -> dict[str, Any]:
         if module in sys.modules:
             found[name] = _read(read, sys.modules[module])
     return found
+
+
+def require_unchanged(ctx: Context, before: dict[str, object], after: dict[str, object]) -> None:
+    """Hold the process to the state, or the chance, that was read before."""
+    for name, value in before.items():
+        told = "" if len(repr(value)) > 80 else f" from {value!r} to {after[name]!r}"
+        ctx.require(value == after[name], f"{name} changed{told}")
 
 
 def _read(read: Callable[[Any], Any], module: Any) -> Any:

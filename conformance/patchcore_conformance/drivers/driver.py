@@ -197,6 +197,19 @@ def require_close(ctx: Context, case: Case, one: Bits, two: Bits, message: str, 
         ctx.within(np.abs(wide - other), tolerance * size, message, **evidence(case, one, two))
 
 
+def require_refused(ctx: Context, refusal: Refusal, *more: type[Exception]) -> None:
+    """Hold a part to a ValueError or a TypeError, or one of ``more``."""
+    allowed: tuple[type[Exception], ...] = (ValueError, TypeError, *more)
+    needed = f"{refusal.what}: a ValueError or a TypeError is needed"
+    try:
+        refusal.ask()
+    except allowed:
+        return
+    except Exception as problem:  # noqa: BLE001 - the wrong exception is what is looked for
+        ctx.broken(f"{needed}, but {type(problem).__name__} was raised: {problem}")
+    ctx.broken(f"{needed}, but an answer came")
+
+
 def evidence(case: Case, *answers: Bits) -> dict[str, Any]:
     """Name the arrays of a question and of its answers."""
     found: dict[str, Any] = {f"input_{place}": array for place, array in enumerate(case.arrays)}

@@ -92,8 +92,7 @@ def fitted_again(ctx: Context, first: Images, images: Images, overrides: Sequenc
     def make() -> Any:
         detector = _fit(ctx, first, overrides)
         detector.score([image.copy() for image in images])
-        answer = detector.fit([image.copy() for image in images])
-        return answer if hasattr(answer, "score") else detector
+        return _fed(detector, [image.copy() for image in images])
 
     return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, after another fit")
 
@@ -112,15 +111,19 @@ def loaded(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
             detector = _fit(ctx, images, overrides)
             detector.save(path)
             ctx.require(any(Path(folder).iterdir()), "save wrote nothing")
-            _fit(ctx, images[:1], ())  # what is kept for the process, and not in the file, is another's by now
+            _fit(ctx, images[1:], overrides)  # what is kept for the process, and not in the file, is another's by now
             return ctx.raw(overrides=[]).load(path)
 
     return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, loaded")
 
 
 def _fit(ctx: Context, images: Images, overrides: Sequence[str], as_they_are: bool = False) -> Any:
-    detector = ctx.raw(overrides=[*overrides])
-    answer = detector.fit(images if as_they_are else [image.copy() for image in images])
+    return _fed(ctx.raw(overrides=[*overrides]), images if as_they_are else [image.copy() for image in images])
+
+
+def _fed(detector: Any, images: Images) -> Any:
+    """Fit a detector; return what ``fit`` answers, or the detector where that is nothing to score with."""
+    answer = detector.fit(images)
     return answer if hasattr(answer, "score") else detector
 
 

@@ -100,19 +100,13 @@ def the_process_is_left_alone(ctx: Context) -> None:
     first = driver.cases()[0]
     before = surroundings.chance()
     driver.answer(driver.make(first), first)
-    _require_unchanged(ctx, before, surroundings.chance())
+    surroundings.require_unchanged(ctx, before, surroundings.chance())
     with surroundings.unusual():
         before = surroundings.state()
         for case in driver.cases():
             driver.answer(driver.make(case), case)
             ctx.witness()
-        _require_unchanged(ctx, before, surroundings.state())
-
-
-def _require_unchanged(ctx: Context, before: dict[str, object], after: dict[str, object]) -> None:
-    for name, value in before.items():
-        told = "" if len(repr(value)) > 80 else f" from {value!r} to {after[name]!r}"
-        ctx.require(value == after[name], f"{name} changed{told}")
+        surroundings.require_unchanged(ctx, before, surroundings.state())
 
 
 def _warn(_: Call) -> None:

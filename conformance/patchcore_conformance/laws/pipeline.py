@@ -49,6 +49,11 @@ ROLLED = spoilt("the next image's scores", lambda found, _: np.roll(found, 1, ax
 NOISY = spoilt("noise upon the scores", lambda found, rng: found + (1 + found.max()) * rng.random(found.shape))
 
 
+def repeated(ctx: Context) -> float:
+    """Return how far the same work, done again, may be off, as a share of the largest score."""
+    return 0 if ctx.claims.deterministic else CLOSE
+
+
 def require_same(ctx: Context, one: Scores, two: Scores, message: str, share: float = CLOSE) -> None:
     """Hold scores of the same images to each other, within a share of the largest."""
     ctx.require(one[1].shape == two[1].shape, f"{message}: patch grids {one[1].shape} and {two[1].shape}")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import surroundings
+from patchcore_conformance.drivers.driver import Refusal, require_refused
 from patchcore_conformance.drivers.pipeline import copied, fitted, fitted_again, images_of, scores, settings
 from patchcore_conformance.interleaving import many_turns
-from patchcore_conformance.laws.pipeline import CLOSE, HIGHER, NOISY, require_same
+from patchcore_conformance.laws.pipeline import CLOSE, HIGHER, NOISY, repeated, require_same
 from patchcore_conformance.plain import plain
 from patchcore_conformance.registry import law
 from patchcore_conformance.saboteur import Saboteur
@@ -37,6 +38,12 @@ def _answered(call: Call, _: np.random.Generator) -> Any:
     return None if call.error is None else np.zeros(1)
 
 
+def _drawn(call: Call, _: np.random.Generator) -> Any:
+    """Draw from global chance."""
+    np.random.random()  # noqa: NPY002 - the fault that is looked for
+    return call.output
+
+
 @law(
     "L07",
     "pipeline",
@@ -51,7 +58,7 @@ def fits_begin_with_nothing(ctx: Context) -> None:
     """Fit other photographs first, fewer and more of them; then compare with a fresh detector."""
     asked = [*images_of(ctx, 2, "new"), *images_of(ctx, 2, "odd", strange=True)]
     words, good = settings(ctx), images_of(ctx, 5)
-    share = 0 if ctx.claims.deterministic else CLOSE
+    share = repeated(ctx)
     with surroundings.seeded(1):
         fresh = scores(ctx, fitted(ctx, good, words), asked)
     for others in (asked, images_of(ctx, 3, "old"), images_of(ctx, 9, "old", strange=True)):
@@ -96,7 +103,7 @@ def photographs_stay_as_they_are(ctx: Context) -> None:
 def _require_stacks_stay(ctx: Context, asked: Images, words: list[str], good: Images) -> None:
     """Score one array of photographs, whole numbers and others, and other photographs in its memory; or be refused."""
     for stack in (np.stack(asked), np.stack(asked).astype(np.float32) / 255, np.stack(asked) / 255):
-        detector, given, other = fitted(ctx, good, words), stack.copy(), stack[::-1] // stack.dtype.type(2)
+        detector, given, other = fitted(ctx, good, words), stack.copy(), (stack[::-1] / 2).astype(stack.dtype)
         try:
             detector.score(given)
         except (ValueError, TypeError):
@@ -106,7 +113,7 @@ def _require_stacks_stay(ctx: Context, asked: Images, words: list[str], good: Im
         given[...] = other
         found, expected = _held(detector.score(given)), _held(fitted(ctx, good, words).score(other.copy()))
         told = "other photographs in the same memory score otherwise than by a fresh detector"
-        require_same(ctx, expected, found, told, 0 if ctx.claims.deterministic else CLOSE)
+        require_same(ctx, expected, found, told, repeated(ctx))
 
 
 def _held(answer: Any) -> Scores:
@@ -144,16 +151,16 @@ def nothing_is_made_of_nothing(ctx: Context) -> None:
     good, asked = images_of(ctx, 4), images_of(ctx, 2, "new")
     words = settings(ctx)
     unfitted = ctx.watch(lambda: ctx.raw(overrides=[*words]), f"{sorted(words)}, never fitted")
-    _require_refused(ctx, "to score before a fit", lambda: unfitted.score(asked), RuntimeError)
+    require_refused(ctx, Refusal("to score before a fit", lambda: unfitted.score(asked)), RuntimeError)
     detector = fitted(ctx, good, words)
     before = scores(ctx, detector, asked)
-    _require_refused(ctx, "to fit no photographs", lambda: detector.fit([]))
+    require_refused(ctx, Refusal("to fit no photographs", lambda: detector.fit([])))
     for what, bad in _no_photographs(good[0]).items():
-        _require_refused(ctx, f"to score {what}", lambda bad=bad: detector.score([asked[0], bad]))  # type: ignore[misc]
-        _require_refused(ctx, f"to fit {what}", lambda bad=bad: detector.fit([good[0], bad]))  # type: ignore[misc]
+        require_refused(ctx, Refusal(f"to score {what}", lambda bad=bad: detector.score([asked[0], bad])))  # type: ignore[misc]
+        require_refused(ctx, Refusal(f"to fit {what}", lambda bad=bad: detector.fit([good[0], bad])))  # type: ignore[misc]
         ctx.witness(2)
     told = "after something bad was refused, a detector scores otherwise"
-    require_same(ctx, before, scores(ctx, detector, asked), told, 0 if ctx.claims.deterministic else CLOSE)
+    require_same(ctx, before, scores(ctx, detector, asked), told, repeated(ctx))
 
 
 def _no_photographs(image: Any) -> dict[str, Any]:
@@ -168,17 +175,6 @@ def _no_photographs(image: Any) -> dict[str, Any]:
     }
 
 
-def _require_refused(ctx: Context, what: str, ask: Callable[[], Any], *more: type[Exception]) -> None:
-    allowed: tuple[type[Exception], ...] = (ValueError, TypeError, *more)
-    try:
-        ask()
-    except allowed:
-        return
-    except Exception as problem:  # noqa: BLE001 - the wrong exception is what is looked for
-        ctx.broken(f"{what} raised {type(problem).__name__}: {problem}; a ValueError or a TypeError is needed")
-    ctx.broken(f"{what} was answered; a ValueError or a TypeError is needed")
-
-
 @law(
     "L10",
     "pipeline",
@@ -187,29 +183,19 @@ def _require_refused(ctx: Context, what: str, ask: Callable[[], Any], *more: typ
     seen="Global seeds set before a fit; warnings or arithmetic errors switched off for all; thread counts left set.",
     mend="Use local generators and context managers; take thread counts and devices as settings.",
     witnesses=1,
-    saboteurs=(Saboteur("draws from global chance", "score", lambda call, _: _drawn(call)),),
+    saboteurs=(Saboteur("draws from global chance", "score", _drawn),),
 )
 def the_process_is_left_alone(ctx: Context) -> None:
     """Compare everything global before and after; a first use may load libraries, so chance alone is compared then."""
     good, asked, words = images_of(ctx, 3), images_of(ctx, 2, "new"), settings(ctx)
     before = surroundings.chance()
     scores(ctx, fitted(ctx, good, words), asked)
-    _require_unchanged(ctx, before, surroundings.chance())
+    surroundings.require_unchanged(ctx, before, surroundings.chance())
     with surroundings.unusual():
         before = surroundings.state()
         scores(ctx, fitted(ctx, good, words), asked)
-        _require_unchanged(ctx, before, surroundings.state())
+        surroundings.require_unchanged(ctx, before, surroundings.state())
     ctx.witness()
-
-
-def _drawn(call: Call) -> Any:
-    np.random.random()  # noqa: NPY002 - the fault that is looked for
-    return call.output
-
-
-def _require_unchanged(ctx: Context, before: dict[str, object], after: dict[str, object]) -> None:
-    for name, value in before.items():
-        ctx.require(value == after[name], f"{name} changed")
 
 
 @law(

@@ -53,15 +53,16 @@ def defects_show_at_their_place(ctx: Context) -> None:
     """Put a block into each quarter of photographs that were fitted; others than square ones may be refused."""
     for sides in ((64, 64), (96, 64), (64, 96)):
         good = images_of(ctx, 4, sides=sides)
+        marked, quarters = _with_blocks(good)
         try:
             detector = fitted(ctx, good, _all_kept(ctx))
-            patch = scores(ctx, detector, (marked := _with_blocks(good))[0])[1]
+            patch = scores(ctx, detector, marked)[1]
         except (ValueError, TypeError):
             if sides == (64, 64):
                 raise
             continue
         more = np.maximum(patch - scores(ctx, detector, good)[1], 0)
-        for image, quarter in enumerate(marked[1]):
+        for image, quarter in enumerate(quarters):
             _require_quarter(ctx, more[image], quarter, sides)
             ctx.witness(2)
 
@@ -120,7 +121,6 @@ def sizes_may_differ(ctx: Context) -> None:
     """Score photographs of three sizes together, and one by one."""
     detector = fitted(ctx, images_of(ctx, 4), settings(ctx))
     mixed = [one for sides in ((64, 64), (48, 80), (104, 64)) for one in images_of(ctx, 1, "odd", True, sides)]
-    judged = 0
     for order in ([0, 1, 2], [2, 0, 1]):
         try:
             alone = [scores(ctx, detector, [mixed[place]]) for place in order]
@@ -131,6 +131,5 @@ def sizes_may_differ(ctx: Context) -> None:
         told = f"photographs of sizes {[mixed[place].shape[:2] for place in order]} score otherwise together"
         require_same(ctx, expected, together, told)
         ctx.witness()
-        judged += 1
-    if not judged:
+    if not ctx.witnesses:
         raise NotOffered("this detector refuses photographs of several sizes in one list")

@@ -40,7 +40,7 @@ def test_json_holds_the_run_the_subject_its_claims_and_each_check(three_laws, tm
     assert content["claims"]["level"] == "exact"
     assert content["counts"] == {"PASS": 1, "FAIL": 1, "NOT_CLAIMED": 1}
     assert {"python", "numpy", "blas"} <= set(content["env"])
-    assert 0 <= content["loading_seconds"] < 60
+    assert content["loading_seconds"] >= 0
     one, two, three = content["checks"]
     assert (one["id"], one["verdict"], one["level"], one["sensitivity"], one["worst_margin"]) == (
         "T01",

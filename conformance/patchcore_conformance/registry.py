@@ -40,7 +40,14 @@ _FILES = {
     "scores": (*_GENERIC, "image_scores", "image_score_independence"),
     "maps": (*_GENERIC, "anomaly_maps", "map_smoothing"),
     "plugin": ("plugin_records", "plugin_loading"),
-    "pipeline": ("pipeline", "pipeline_manners", "pipeline_photographs", "pipeline_settings"),
+    "pipeline": (
+        "pipeline",
+        "pipeline_files",
+        "pipeline_manners",
+        "pipeline_photographs",
+        "pipeline_settings",
+        "pipeline_independence",
+    ),
 }
 _LAWS: dict[tuple[str, str], Law] = {}
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _Pair = namedtuple("_Pair", "patch image")
 
 
+def _brought_to(side: int, picture: Any) -> Any:
+    """Resize to a square by the nearest pixel."""
+    rows, columns = (np.arange(side) * length // side for length in picture.shape[:2])
+    return picture[rows[:, None], columns]
+
+
 @accepted("pipeline", "the model itself")
 class Plain(ToyPatchCore):
     """Nothing unusual."""
@@ -91,10 +97,7 @@ class EachBySelf(ToyPatchCore):
     """Brings each photograph to 64 x 64 pixels, without asking the others."""
 
     def of_one_size(self, pictures: list[Any]) -> list[Any]:
-        return [
-            picture[np.arange(64)[:, None] * picture.shape[0] // 64, np.arange(64) * picture.shape[1] // 64]
-            for picture in pictures
-        ]
+        return [_brought_to(64, picture) for picture in pictures]
 
 
 @accepted("pipeline", "unfitted, it raises a RuntimeError; scores are read-only")
@@ -141,3 +144,6 @@ class HoldsOutOfAFewPatches(HoldsOut):
 
     def chosen(self, rows: Any) -> Any:
         return np.arange(0, len(rows), 5)
+
+    def checked(self, images: Any) -> Any:
+        return [_brought_to(self.settings["images.size"], picture) for picture in super().checked(images)]

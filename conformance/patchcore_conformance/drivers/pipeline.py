@@ -27,6 +27,7 @@ _SIDE = 64
 # Small images, and none of them put aside, so that it is known what is remembered; who does not know these has others.
 _WISHES = ("images.size=64", "calibration.holdout=0")
 KEEP_ALL = "sampler.keep=1.0"
+_FILE = "model.safetensors"
 
 
 def images_of(
@@ -71,9 +72,9 @@ def _made(ctx: Context, overrides: tuple[str, ...]) -> bool:
     return True
 
 
-def settings(ctx: Context, *needed: str) -> list[str]:
+def settings(ctx: Context, *needed: str, wishes: Sequence[str] = _WISHES) -> list[str]:
     """Return the words for a small detector with what is needed; NotOffered where that cannot be said in words."""
-    chosen = [wish for wish in _WISHES if accepts(ctx, wish)]
+    chosen = [wish for wish in wishes if accepts(ctx, wish)]
     for word in needed:
         if not accepts(ctx, *chosen, word):
             raise NotOffered(f"this detector cannot be made with {word}")
@@ -102,19 +103,44 @@ def copied(ctx: Context, images: Images, overrides: Sequence[str], copy: Callabl
     return ctx.watch(lambda: copy(_fit(ctx, images, overrides)), f"{sorted(overrides)} on {_digest(images)}, copied")
 
 
+def saved(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
+    """Return a detector that was fitted and saved."""
+
+    def make() -> Any:
+        detector = _fit(ctx, images, overrides)
+        with tempfile.TemporaryDirectory() as folder:
+            detector.save(Path(folder, _FILE))
+            ctx.require(any(Path(folder).iterdir()), "save wrote nothing")
+        return detector
+
+    return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, saved")
+
+
 def loaded(ctx: Context, images: Images, overrides: Sequence[str]) -> Watched:
-    """Return a detector that was fitted, saved, and loaded from the file."""
+    """Return a detector that was fitted, saved over an older one, and loaded once the file had been moved."""
 
     def make() -> Any:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.safetensors")
-            detector = _fit(ctx, images, overrides)
-            detector.save(path)
-            ctx.require(any(Path(folder).iterdir()), "save wrote nothing")
-            _fit(ctx, images[1:], overrides)  # what is kept for the process, and not in the file, is another's by now
-            return ctx.raw(overrides=[]).load(path)
+            here, there = Path(folder, "here"), Path(folder, "there")
+            here.mkdir()
+            detector, older = _fit(ctx, images, overrides), _fit(ctx, images[:-1], overrides)
+            older.save(here / _FILE)
+            name = _saved_over(detector, here)
+            here.rename(there)  # whoever keeps models by their path, and not in the file, finds none there
+            _fit(ctx, images[1:], overrides)  # what is kept for the process is another's by now
+            return ctx.raw(overrides=[]).load(there / name)
 
     return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, loaded")
+
+
+def _saved_over(detector: Any, folder: Path) -> str:
+    """Save where an older detector lies; beside it, where that is refused. Return the file's name."""
+    try:
+        detector.save(folder / _FILE)
+    except (OSError, ValueError):
+        detector.save(folder / f"newer-{_FILE}")
+        return f"newer-{_FILE}"
+    return _FILE
 
 
 def _fit(ctx: Context, images: Images, overrides: Sequence[str], as_they_are: bool = False) -> Any:

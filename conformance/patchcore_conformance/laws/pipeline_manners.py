@@ -14,7 +14,7 @@ from patchcore_conformance import surroundings
 from patchcore_conformance.drivers.driver import Refusal, require_refused
 from patchcore_conformance.drivers.pipeline import copied, fitted, fitted_again, images_of, scores, settings
 from patchcore_conformance.interleaving import many_turns
-from patchcore_conformance.laws.pipeline import CLOSE, HIGHER, NOISY, repeated, require_same
+from patchcore_conformance.laws.pipeline import CLOSE, HIGHER, NOISY, REFUSED_NOTHING, repeated, require_same
 from patchcore_conformance.plain import plain
 from patchcore_conformance.registry import law
 from patchcore_conformance.saboteur import Saboteur
@@ -31,11 +31,6 @@ def _scribbled(call: Call, _: np.random.Generator) -> Any:
     """Change a photograph that came in."""
     call.args[0][0][...] = 0
     return call.output if call.error is None else None
-
-
-def _answered(call: Call, _: np.random.Generator) -> Any:
-    """Answer what should have been refused."""
-    return None if call.error is None else np.zeros(1)
 
 
 def _drawn(call: Call, _: np.random.Generator) -> Any:
@@ -144,7 +139,7 @@ _LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "before the new photographs were looked at.",
     mend="Check photographs before anything is changed; raise ValueError or TypeError, unfitted also RuntimeError.",
     witnesses=8,
-    saboteurs=(NOISY, Saboteur("answers instead of refusing", "score", _answered)),
+    saboteurs=(NOISY, REFUSED_NOTHING),
 )
 def nothing_is_made_of_nothing(ctx: Context) -> None:
     """Ask before a fit; fit and score what is no photograph; then score as before."""

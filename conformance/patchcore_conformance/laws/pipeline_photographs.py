@@ -1,4 +1,4 @@
-"""L13 to L15: a block shows at its place and in the image's score; photographs of several sizes are judged alone."""
+"""L13 to L15, L21, L22: where a block shows and what it scores; photographs of several sizes, of one colour, or nearly alike."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.driver import Array
     from patchcore_conformance.drivers.pipeline import Images
+    from patchcore_conformance.watched import Watched
 
 
 def _turned(found: Array, _: np.random.Generator) -> Array:
     return found[:, ::-1, ::-1].copy() if found.ndim == 3 else found
 
 
+_ONE_ROW = "sampler.keep=0.0001"
 _TURNED = spoilt("maps turned by half a turn", _turned)
+_NAN = spoilt("not a number", lambda found, _: found * found.dtype.type(np.nan))
 _LOWER = spoilt("a fifth as high, images only", lambda found, _: found * 0.2 if found.ndim == 1 else found)
 
 
@@ -105,12 +108,32 @@ def one_patch_decides(ctx: Context) -> None:
     for place in range(0, len(asked), 2):
         ctx.require(image[place] > image[place + 1], "a photograph with a block scores no higher", image=image)
         ctx.witness()
+    _require_no_ceiling(ctx, detector)
+    _require_largest_of_one_row(ctx, good, asked)
+
+
+def _require_no_ceiling(ctx: Context, detector: Watched) -> None:
+    """Score noise, each time other noise: nothing is so strange that strangeness no longer counts."""
+    noise = [ctx.rng(f"noise {place}").integers(0, 256, (64, 64, 3)).astype(np.uint8) for place in range(4)]
+    image, patch = scores(ctx, detector, noise)
+    told = "photographs of different noise score the same, as if scores had a ceiling"
+    ctx.require(len(set(image.tolist())) == len(noise), told, image=image, patch=patch)
+
+
+def _require_largest_of_one_row(ctx: Context, good: Images, asked: Images) -> None:
+    """Keep a single row, where the share can be said: Eq. 7 has nothing to weigh by, and the largest patch decides."""
+    if accepts(ctx, _ONE_ROW):
+        image, patch = scores(ctx, fitted(ctx, good, settings(ctx, _ONE_ROW)), asked)
+        largest = patch.max(axis=(1, 2))
+        told = "with one row remembered, an image does not score its largest patch score"
+        ctx.within(np.abs(image - largest), CLOSE * largest.max(), told, image=image, largest=largest)
 
 
 @law(
     "L15",
     "pipeline",
-    statement="Photographs of several sizes in one list score as each of them alone; or they are refused.",
+    statement="Photographs of several sizes in one list score, and are remembered, as each of them alone; or they are "
+    "refused.",
     why="Cameras differ, and a list does not look as if its order mattered.",
     seen="All photographs brought to the size of the first one, or cut to the smallest.",
     mend="Bring each photograph by itself to what the network takes; or raise ValueError.",
@@ -118,7 +141,7 @@ def one_patch_decides(ctx: Context) -> None:
     saboteurs=(NOISY,),
 )
 def sizes_may_differ(ctx: Context) -> None:
-    """Score photographs of three sizes together, and one by one."""
+    """Score photographs of three sizes together, and one by one; then fit them."""
     detector = fitted(ctx, images_of(ctx, 4), settings(ctx))
     mixed = [one for sides in ((64, 64), (48, 80), (104, 64)) for one in images_of(ctx, 1, "odd", True, sides)]
     for order in ([0, 1, 2], [2, 0, 1]):
@@ -131,5 +154,68 @@ def sizes_may_differ(ctx: Context) -> None:
         told = f"photographs of sizes {[mixed[place].shape[:2] for place in order]} score otherwise together"
         require_same(ctx, expected, together, told)
         ctx.witness()
+    _require_all_remembered(ctx, mixed)
     if not ctx.witnesses:
         raise NotOffered("this detector refuses photographs of several sizes in one list")
+
+
+def _require_all_remembered(ctx: Context, mixed: Images) -> None:
+    """Fit photographs of several sizes, every patch kept: each of them scores 0."""
+    if not accepts(ctx, KEEP_ALL):
+        return
+    try:
+        detector = fitted(ctx, mixed, settings(ctx, KEEP_ALL))
+        found = [scores(ctx, detector, [image])[1].max() for image in mixed]
+    except (ValueError, TypeError):
+        return
+    most = scores(ctx, detector, images_of(ctx, 1, "stranger", strange=True))[1].max()
+    ctx.within(np.array(found), CLOSE * most, "photographs of several sizes were fitted, but do not score 0", scores=found)
+    ctx.witness()
+
+
+@law(
+    "L21",
+    "pipeline",
+    statement="Photographs of one colour, and the same one several times, are fitted and scored as any other; or refused.",
+    why="Lamps fail and lens caps stay on; a camera that triggers twice sends the same picture twice.",
+    seen="Division by a photograph's spread, which is 0; a start that is drawn from distances that are all 0.",
+    mend="Guard what is divided by; let the choice of rows go on where all distances are 0.",
+    witnesses=4,
+    saboteurs=(_NAN,),
+)
+def nothing_to_see_is_fine(ctx: Context) -> None:
+    """Score black, grey and white; fit them; fit one photograph several times."""
+    plain_ones = [np.full((64, 64, 3), value, dtype=np.uint8) for value in (0, 128, 255)]
+    good, asked = images_of(ctx, 3), images_of(ctx, 2, "new")
+    for fit, score in ((good, plain_ones), (plain_ones, asked), (plain_ones[:1] * 3, asked), (good[:1] * 4, asked)):
+        try:
+            detector = fitted(ctx, fit, settings(ctx))
+            scores(ctx, detector, score)
+        except (ValueError, TypeError):
+            ctx.require(fit is not good or score is not asked, "ordinary photographs were refused")
+        ctx.witness()
+
+
+@law(
+    "L22",
+    "pipeline",
+    statement="A photograph that is brighter or darker by one level scores nearly as it did.",
+    why="Lamps flicker, and cameras round; what no eye can see must not be a defect.",
+    seen="A mean taken off in 8 bits, so that 123 - 124 becomes 255; tables that are looked up a level off.",
+    mend="Convert pixels to floats before anything is computed with them.",
+    witnesses=2,
+    saboteurs=(ROLLED,),
+)
+def one_level_is_nothing(ctx: Context) -> None:
+    """Change photographs that were fitted by one level, and compare with what a block does to them."""
+    good = images_of(ctx, 4)
+    brighter, darker = (
+        [np.clip(image.astype(int) + step, 0, 255).astype(np.uint8) for image in good] for step in (1, -1)
+    )
+    asked = [*good, *_with_blocks(good)[0], *brighter, *darker]  # in one call: the ones are compared with the others
+    found = scores(ctx, fitted(ctx, good, _all_kept(ctx)), asked)[1]
+    before, block, *changed = np.split(found, 4)
+    for word, other in zip(("brighter", "darker"), changed, strict=True):
+        told = f"photographs that are one level {word} score like ones with a block"
+        ctx.within(np.abs(other - before), 0.5 * block.max(), told, before=before, found=other, block=block)
+        ctx.witness()

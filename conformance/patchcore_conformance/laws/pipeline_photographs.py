@@ -1,4 +1,4 @@
-"""L13 to L15, L21, L22: where a block shows and what it scores; photographs of several sizes, of one colour, or nearly alike."""
+"""L13 to L15, L21, L22: where a block shows, what it scores; photographs of several sizes, or of one colour."""
 
 from __future__ import annotations
 
@@ -169,14 +169,16 @@ def _require_all_remembered(ctx: Context, mixed: Images) -> None:
     except (ValueError, TypeError):
         return
     most = scores(ctx, detector, images_of(ctx, 1, "stranger", strange=True))[1].max()
-    ctx.within(np.array(found), CLOSE * most, "photographs of several sizes were fitted, but do not score 0", scores=found)
+    ctx.within(
+        np.array(found), CLOSE * most, "photographs of several sizes were fitted, but do not score 0", scores=found
+    )
     ctx.witness()
 
 
 @law(
     "L21",
     "pipeline",
-    statement="Photographs of one colour, and the same one several times, are fitted and scored as any other; or refused.",
+    statement="Photographs of one colour, and the same one several times, are fitted and scored, or refused.",
     why="Lamps fail and lens caps stay on; a camera that triggers twice sends the same picture twice.",
     seen="Division by a photograph's spread, which is 0; a start that is drawn from distances that are all 0.",
     mend="Guard what is divided by; let the choice of rows go on where all distances are 0.",

@@ -26,6 +26,7 @@ _FILES = {
         "sampler_symmetries",
         "sampler_starts",
         "sampler_progress",
+        "sampler_keywords",
     ),
     "neighbors": (
         *_GENERIC,

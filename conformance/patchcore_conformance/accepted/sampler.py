@@ -272,3 +272,34 @@ class All:
     def select(self, embeddings: Any) -> Any:
         """Choose all rows of (N, D)."""
         return np.arange(len(Greedy().checked(np.asarray(embeddings))))
+
+
+@accepted(
+    "sampler",
+    "other rows each time, any of them right",
+    level="subset",
+    deterministic=False,
+    serialisable=True,
+    thread_safe=True,
+)
+class OtherRowsEachTime(Greedy):
+    """Draws without a seed, and says so."""
+
+    def selection(self, embeddings: Any) -> Selection:
+        """Draw rows."""
+        total = len(self.checked(np.asarray(embeddings)))
+        rows = np.random.default_rng().permutation(total)[: self.how_many(total)]
+        return Selection(rows, np.zeros(len(rows)))
+
+
+@accepted("sampler", "covers nearly as well, from another start each time", level="approx", deterministic=False)
+class OtherStartEachTime(Greedy):
+    """Starts anywhere, and takes a bound on memory that it does not need."""
+
+    def select(self, embeddings: Any, memory: int | None = None) -> Any:  # noqa: ARG002 - nothing is kept but the rows
+        """Choose rows."""
+        return super().select(embeddings)
+
+    def first(self, points: Any) -> int:
+        """Start anywhere."""
+        return int(np.random.default_rng().integers(len(points)))

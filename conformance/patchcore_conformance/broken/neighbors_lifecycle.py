@@ -134,6 +134,24 @@ class RemembersEnds(Exact):
         return _KnownByEnds(self, super().build(bank).bank)
 
 
+class _KnownByBytes(_Caching):
+    """An index that takes the first and the last bytes for all of them."""
+
+    def key(self, queries: Any, k: int) -> Any:
+        return queries.shape, queries.tobytes()[:32], queries.tobytes()[-32:], k
+
+    def query(self, queries: Any, k: int = 1) -> Any:
+        return tuple(found.copy() for found in super().query(queries, k))
+
+
+@broken("neighbors", "answers remembered by the first and the last bytes", caught_by=("X05",), **_EXACT)
+class RemembersBytes(Exact):
+    """Answers a question that differs in the middle alone."""
+
+    def build(self, bank: Any) -> Any:
+        return _KnownByBytes(self, super().build(bank).bank)
+
+
 class _OneBuffer(Index):
     def query(self, queries: Any, k: int = 1) -> Any:
         distances, rows = super().query(queries, k)

@@ -116,6 +116,9 @@ class Driver:
         """Hold two answers to the same question to each other, as far as rounding and ties allow."""
         raise NotImplementedError
 
+    def require_comparable(self) -> None:
+        """Raise NotOffered, at a law's end, where any answers of good form agree: then agreement shows nothing."""
+
     def require_digits(self) -> None:
         """Hold a part to the digits that it claims; nothing where ``require_agree`` measures against the truth."""
 

@@ -17,6 +17,7 @@ from patchcore_conformance.drivers.driver import (
     evidence,
     require_alike,
     shuffled_within,
+    touched_once,
 )
 from patchcore_conformance.drivers.generic_sampler import bad_tables, balanced, tall_tables
 from patchcore_conformance.numerics import Numerics, rounded_to
@@ -99,7 +100,7 @@ class _Neighbors(Driver):
         for case in cases:
             (bank, queries), index = case.arrays, part.build(case.arrays[0])
             fewer = replace(case, arrays=(bank, queries[1:3].copy()), k=1)
-            others = [queries[::-1].copy(), shuffled_within(queries)]
+            others = [queries[::-1].copy(), shuffled_within(queries), touched_once(queries)]
             several = (case, *(case.of([bank, other]) for other in others), *([fewer] if len(queries) > 1 else []))
             found += [(one, partial(self._asked, index, one)) for one in several]
         return found

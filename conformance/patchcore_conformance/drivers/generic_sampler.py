@@ -11,6 +11,7 @@ from patchcore_conformance.drivers.driver import Bits, Case, Driver, Refusal, re
 from patchcore_conformance.drivers.sampler import for_claims, knobs, well_formed
 from patchcore_conformance.drivers.sampler_memory import bears
 from patchcore_conformance.plain import plain
+from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,10 @@ class _Sampler(Driver):
             require_equal_bits(self.ctx, case, (found[0],), (found[1],), message)
         else:
             require_alike(self.ctx, case, (found[0],), (found[1],), message)
+
+    def require_comparable(self) -> None:
+        if not self.ctx.claims.deterministic and not self.ctx.claims.at_least("exact", "sampler"):
+            raise NotOffered("each time other rows may come, and any will do: there is nothing to compare")
 
     def _case(self, name: str, rows: Any, count: int, seed: int = 0) -> Case:
         embeddings = for_claims(self.ctx, np.asarray(rows, dtype=np.float32))

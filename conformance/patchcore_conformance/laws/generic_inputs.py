@@ -96,6 +96,7 @@ def layouts_do_not_matter(ctx: Context) -> None:
         except (TypeError, ValueError):
             continue
         driver.require_agree(case, expected, found, "another answer for the other byte order")
+    driver.require_comparable()
 
 
 @law(
@@ -142,3 +143,4 @@ def dtypes_agree(ctx: Context) -> None:
             driver.require_agree(case, answers[0], found, f"{case.name}: {dtype} got another answer than {dtypes[0]}")
             ctx.witness()
     driver.require_digits()
+    driver.require_comparable()

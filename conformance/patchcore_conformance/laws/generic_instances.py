@@ -47,6 +47,7 @@ def instances_are_independent(ctx: Context) -> None:
         driver.require_same(mine, alone, copied(ask()), again)
         driver.require_same(mine, alone, driver.bits(part, mine), again)
         ctx.witness(2)
+    driver.require_comparable()
 
 
 @law(
@@ -132,6 +133,7 @@ def answers_have_no_past(ctx: Context) -> None:
         fresh = first if other is case else driver.bits(driver.make(other), other)
         driver.require_same(other, fresh, copied(asking()), told)
         ctx.witness()
+    driver.require_comparable()
 
 
 @law(
@@ -156,6 +158,7 @@ def copies_answer_alike(ctx: Context) -> None:
                 part = ctx.watch(lambda used=used, name=name: _copy(ctx, driver, case, name, used), f"{name} {used}")  # type: ignore[misc]  # noqa: B023
                 driver.require_same(case, expected, driver.bits(part, case), f"a part after {name} answers otherwise")
                 ctx.witness()
+    driver.require_comparable()
 
 
 def _copy(ctx: Context, driver: Driver, case: Case, name: str, used: bool) -> Any:
@@ -209,3 +212,4 @@ def threads_do_not_meet(ctx: Context) -> None:
     for turn, found in answers:
         driver.require_same(asked[turn][0], expected[turn], found, "a call beside others was answered otherwise")
         ctx.witness()
+    driver.require_comparable()

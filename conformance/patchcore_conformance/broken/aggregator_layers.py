@@ -211,3 +211,52 @@ _WINDOWS: dict[Any, Any] = {}
 class CountsKept(LocalMean):
     def counts(self, grid: tuple[int, ...]) -> Any:
         return _WINDOWS.setdefault((self.border, *grid), super().counts(grid))
+
+
+@broken("aggregator", "a window shrunk by the stride", caught_by=("G13",), **_MEAN)
+class ShrunkWindow(LocalMean):
+    def aggregate(self, maps: Any) -> Any:
+        layers = self.checked([np.asarray(layer) for layer in maps])
+        grid = layers[0].shape[2:]
+        return self.answer(self.joined([self.resized(self.at_stride(layer, grid), grid) for layer in layers]))
+
+    def at_stride(self, layer: Any, grid: Any) -> Any:
+        size = max(1, self.patch_size // max(1, grid[0] // layer.shape[2]))
+        window = LocalMean(patch_size=size - 1 + size % 2, border=self.border)
+        return window.pooled(self.read(layer))
+
+
+@broken("aggregator", "channels beyond whole blocks of 64 left at zero", caught_by=("G01",), **_MEAN)
+class WholeBlocksOfChannels(LocalMean):
+    def pooled(self, layer: Any) -> Any:
+        found = super().pooled(layer)
+        if found.shape[1] > 64:
+            found[:, found.shape[1] // 64 * 64 :] = 0
+        return found
+
+
+@broken("aggregator", "as many images as channels: exchanged", caught_by=("G01",), **_MEAN)
+class ChannelsForImages(LocalMean):
+    def read(self, layer: Any) -> Any:
+        found = super().read(layer)
+        return found.swapaxes(0, 1) if found.shape[0] == found.shape[1] else found
+
+
+@broken("aggregator", "a last image that is alone in its block is the one before", caught_by=("G07",), **_MEAN)
+class LastAlone(LocalMean):
+    def pooled(self, layer: Any) -> Any:
+        found = super().pooled(layer)
+        if len(found) > 32 and len(found) % 32 == 1:
+            found[-1] = found[-2]
+        return found
+
+
+@broken("aggregator", "fades out at the edges where grids double", caught_by=("G09",), **_MEAN)
+class FadesWhereDoubled(LocalMean):
+    def along(self, layer: Any, axis: int, size: int) -> Any:
+        found = super().along(layer, axis, size)
+        if size == 2 * layer.shape[axis]:
+            weights = np.ones(size)
+            weights[[0, -1]] = 0.75
+            found = found * weights.reshape([-1 if one == axis else 1 for one in range(4)])
+        return found

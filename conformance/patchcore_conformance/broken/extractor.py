@@ -143,6 +143,10 @@ class Obeys(ToyBackbone):
 class InPlace(ToyBackbone):
     layers: tuple[str, ...] = ("stage1", "stage2")
 
+    def __post_init__(self) -> None:
+        if list(self.layers) != sorted(self.layers):
+            raise ValueError(f"layers are {self.layers}, but the finest comes first")
+
     @property
     def channels(self) -> tuple[int, ...]:
         return tuple(self.widths[int(layer[-1])] for layer in self.layers)

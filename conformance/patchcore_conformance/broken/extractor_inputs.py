@@ -49,3 +49,23 @@ class KnownBySome(ToyBackbone):
         if self.__dict__.get("_known", (None,))[0] != some:
             self.__dict__["_known"] = some, super().extract(pixels)
         return tuple(one.copy() for one in self.__dict__["_known"][1])
+
+
+@broken("extractor", "white cut off", caught_by=("E10",))
+class WhiteCutOff(ToyBackbone):
+    def prepared(self, pixels: Any) -> Any:
+        return np.clip(super().prepared(pixels), -2.5, 2.5)
+
+
+@broken("extractor", "layers in the order that they are asked for", caught_by=("E01",))
+class OrderAsked:
+    def __init__(self, layers: Any = ("stage1", "stage2")) -> None:
+        unknown = set(layers) - {"stage1", "stage2"}
+        if unknown or not layers:
+            raise ValueError(f"there are no layers {sorted(unknown)}")
+        self.layers = tuple(layers)
+        self.channels = tuple({"stage1": 6, "stage2": 8}[name] for name in layers)
+
+    def extract(self, pixels: Any) -> Any:
+        maps = dict(zip(("stage1", "stage2"), ToyBackbone().extract(pixels), strict=True))
+        return tuple(maps[name] for name in self.layers)

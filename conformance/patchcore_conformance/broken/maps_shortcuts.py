@@ -73,3 +73,44 @@ class HandsBack(Blurred):
         if not sigma and scores.shape[1:] == tuple(size) and scores.dtype in (np.float32, np.float64):
             return scores
         return super().anomaly_map(patch_scores, size, sigma)
+
+
+@broken("maps", "half precision in large maps", caught_by=("A10",))
+class HalfWhereLarge(Blurred):
+    def answer(self, maps: Any) -> Any:
+        found = super().answer(maps)
+        return found.astype(np.float16).astype(np.float32) if found.size > 500_000 else found
+
+
+@broken("maps", "not smoothed below one pixel", caught_by=("A14",))
+class NothingBelowOne(Blurred):
+    def blurred(self, maps: Any, sigma: float) -> Any:
+        return maps if sigma < 1 else super().blurred(maps, sigma)
+
+
+@broken("maps", "edges left as they were", caught_by=("A14",))
+class EdgesLeft(Blurred):
+    def blurred(self, maps: Any, sigma: float) -> Any:
+        edge = int(sigma)
+        found = maps.copy()
+        inside = (slice(None), slice(edge, -edge or None), slice(edge, -edge or None))
+        found[inside] = super().blurred(maps, sigma)[inside]
+        return found
+
+
+@broken("maps", "round and round in large maps", caught_by=("A16",))
+class RoundWhereLarge(Blurred):
+    def padded(self, maps: Any, widths: Any) -> Any:
+        return np.pad(maps, widths, mode="wrap" if max(maps.shape[1:]) > 128 else "symmetric")
+
+
+@broken("maps", "the last map again where scores are nearly the same", caught_by=("X05",))
+class LastMapAgain(Blurred):
+    def anomaly_map(self, patch_scores: Any, size: Any, sigma: float) -> Any:
+        scores = np.array(patch_scores)
+        known = self.__dict__.get("last")
+        if known and known[0].shape == scores.shape and known[2] == size and np.allclose(known[0], scores):
+            return known[1].copy()
+        found = super().anomaly_map(patch_scores, size, sigma)
+        self.__dict__["last"] = (scores, found.copy(), size)
+        return found

@@ -258,3 +258,29 @@ class NeighboursOfThePatchIfMany(Reweighted):
 class UnweighedIfFar(Reweighted):
     def weight(self, star: Any, support: Any) -> Any:
         return 1.0 if support.max() > 700 else super().weight(star, support)
+
+
+@broken("scores", "rows equal to m* left out of its neighbourhood", caught_by=("A01",))
+class EqualRowsOut(Reweighted):
+    def around(self, patch: Any, row: int, bank: Any, count: int) -> Any:  # noqa: ARG002 - as in the model
+        far = self.distances(bank[row : row + 1], bank)[0]
+        order = np.argsort(far, kind="stable")
+        return order[(far[order] > 0) | (order == row)][:count]
+
+
+@broken("scores", "expanded in float32 without centring, claimed centred", caught_by=("A01",), arith="E1-centred")
+class NotCentred(Reweighted):
+    def distances(self, points: Any, bank: Any) -> Any:
+        points, bank = points.astype(np.float32), bank.astype(np.float32)
+        squares = np.square(points).sum(axis=1)[:, None] - 2 * points @ bank.T + np.square(bank).sum(axis=1)
+        return np.sqrt(np.maximum(squares, 0))
+
+
+@broken("scores", "a farther patch only counts where it is a thousandth farther", caught_by=("A01",))
+class AThousandthFarther(Reweighted):
+    def worst(self, nearest: Any) -> int:
+        best = 0
+        for place, distance in enumerate(nearest):
+            if distance > 1.001 * nearest[best]:
+                best = place
+        return best

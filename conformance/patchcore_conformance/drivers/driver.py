@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 Bits = tuple[Array, ...]
 
 MANY = 67  # images: a prime, above what is usually worked on at a time
+ONE_OVER = 65  # images: whatever power of two is worked on at a time, the last one is alone
 
 
 @dataclass(frozen=True)

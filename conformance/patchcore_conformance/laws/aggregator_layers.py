@@ -1,4 +1,4 @@
-"""G02, G09, G10: where an embedding lies, on which grid layers meet, and in which order they are joined."""
+"""G02, G09, G10, G13: where an embedding lies, where layers meet, in which order, and that each is averaged."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from patchcore_conformance.drivers.aggregator import (
 from patchcore_conformance.laws.aggregator_reach import touched
 from patchcore_conformance.laws.aggregator_windows import whole_numbers
 from patchcore_conformance.registry import law
+from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
@@ -91,8 +92,11 @@ def _drawn_too_small(array: Array, _: np.random.Generator) -> Any:
 def layers_meet_on_the_finest_grid(ctx: Context) -> None:
     """Bring ramps along each axis, from grids that divide the finest and others; and grids of one row or column."""
     part = ctx.make(patch_size=1) if takes_size(ctx) else ctx.make()
-    for coarse in ((1, 1), (1, 9), (7, 1)):
-        _require_stretched(ctx, part, coarse)
+    for coarse, finest in (
+        *(((1, 1), (7, 9)), ((1, 9), (7, 9)), ((7, 1), (7, 9)), ((3, 4), (7, 9))),
+        *(((4, 5), (8, 10)), ((3, 4), (12, 16)), ((5, 4), (15, 12))),
+    ):
+        _require_stretched(ctx, part, coarse, finest)
     half, quarter = (32, 36), (16, 18)
     for axis in (2, 3):
         for below in ([half], [quarter], [half, quarter]):  # one after the other onto one grid, then both at once
@@ -106,9 +110,9 @@ def layers_meet_on_the_finest_grid(ctx: Context) -> None:
     require_equal_grids(ctx, middle, np.full_like(middle, 7), "a coarse constant of 7 does not stay 7", maps)
 
 
-def _require_stretched(ctx: Context, part: Any, coarse: tuple[int, int]) -> None:
-    """Bring a constant of one row, one column or one cell; a window that is larger, and given, may be refused."""
-    maps = (np.zeros((2, 2, 7, 9), np.float32), np.full((2, 3, *coarse), 7, np.float32))
+def _require_stretched(ctx: Context, part: Any, coarse: tuple[int, int], finest: tuple[int, int]) -> None:
+    """Bring a constant, also one of a single row or column; a window that is larger, and given, may be refused."""
+    maps = (np.zeros((2, 2, *finest), np.float32), np.full((2, 3, *coarse), 7, np.float32))
     try:
         found = grid_of(ctx, part, maps)
     except (TypeError, ValueError):
@@ -117,7 +121,7 @@ def _require_stretched(ctx: Context, part: Any, coarse: tuple[int, int]) -> None
         return
     if takes_size(ctx) and side_by_side(found, maps):
         told = f"a coarse constant of 7 on {coarse[0]} x {coarse[1]} cells does not stay 7"
-        require_equal_grids(ctx, found[..., 2:], np.full((2, 7, 9, 3), 7), told, maps)
+        require_equal_grids(ctx, found[..., 2:], np.full((2, *finest, 3), 7), told, maps)
 
 
 def _require_ramps(ctx: Context, part: Any, coarse: list[tuple[int, int]], finest: tuple[int, int], axis: int) -> None:
@@ -180,3 +184,32 @@ def layers_keep_their_order(ctx: Context) -> None:
     told = "two layers of as many channels give the same embeddings in either order: they were not joined"
     ctx.require(there.shape == back.shape and np.abs(there - back).max() > 1e-3, told, map_0=alike[0], map_1=alike[1])
     needs_channels(before, maps)  # the order of what was mixed shows nowhere
+
+
+@law(
+    "G13",
+    "aggregator",
+    statement="Layers of coarser grids are averaged too, over their own cells or over those that they are resized to.",
+    why="A later layer's neighbourhood belongs to the embedding as much as the finest one's.",
+    seen="A window that is shrunk by the stride, and so is one cell in later layers; only the finest layer averaged.",
+    mend="Average each map over the same number of cells, then bring it to the finest grid.",
+    applies=lambda claims: claims.linear and claims.channelwise and claims.even,
+    promise="linear, channelwise and even",
+    after=("G02", "G03", "G09"),
+    witnesses=1,
+    saboteurs=corruptions.spoiling("a hundredfold", lambda array, _: array * 100, "aggregate"),
+)
+def coarser_layers_are_averaged(ctx: Context) -> None:
+    """Put 900 into one cell of a grid three times as coarse: less than that is left in its middle."""
+    part = ctx.make(**({"patch_size": 3} if takes_size(ctx) else {}))
+    maps = (np.zeros((1, 2, 39, 33), np.float32), np.zeros((1, 3, 13, 11), np.float32))
+    maps[1][0, 1, 6, 5] = 900
+    own = grid_of(ctx, part, (maps[1],))[0, 6, 5, 1]  # the same cell where it needs no resizing
+    if abs(own - 900) < 9:
+        raise NotOffered("the window of this aggregator is a single cell")
+    found = grid_of(ctx, part, maps)
+    needs_channels(found, maps)
+    left = found[0, 19, 16, 3]
+    told = f"one cell of 900 in a later layer leaves {left:.4g} in its middle, and {own:.4g} in the finest layer"
+    ctx.require(0 < left < 0.75 * 900, f"{told}: later layers are not averaged", answered=found[0, :, :, 3])
+    ctx.witness()

@@ -8,7 +8,7 @@ import numpy as np
 
 from patchcore_conformance import corruptions
 from patchcore_conformance.drivers.aggregator import grid_of, require_equal_grids, side_by_side
-from patchcore_conformance.drivers.driver import MANY
+from patchcore_conformance.drivers.driver import MANY, ONE_OVER
 from patchcore_conformance.laws.aggregator_windows import whole_numbers
 from patchcore_conformance.registry import law
 
@@ -124,16 +124,17 @@ def images_do_not_meet(ctx: Context) -> None:
             one = tuple(layer[image : image + 1] for layer in maps)
             require_equal_grids(ctx, found[place : place + 1], together[image : image + 1], told, one)
             ctx.witness()
-    _many_images_do_not_meet(ctx, part)
+    for images in (MANY, ONE_OVER):
+        _many_images_do_not_meet(ctx, part, images)
 
 
-def _many_images_do_not_meet(ctx: Context, part: Any) -> None:
+def _many_images_do_not_meet(ctx: Context, part: Any, images: int) -> None:
     """Ask for so many images that no parts come out even, of values with many digits, and for some of them alone."""
-    maps = tuple(layer + ctx.rng("digits").random(layer.shape, np.float32) for layer in _maps(ctx, "many", MANY))
+    maps = tuple(layer + ctx.rng("digits").random(layer.shape, np.float32) for layer in _maps(ctx, "many", images))
     together = grid_of(ctx, part, maps)
-    for place in (0, 1, MANY // 2, MANY - 1):
+    for place in (0, 1, images // 2, images - 1):
         alone = tuple(layer[place : place + 1] for layer in maps)
-        told = f"image {place} of {MANY} has other embeddings than alone"
+        told = f"image {place} of {images} has other embeddings than alone"
         require_equal_grids(ctx, together[place : place + 1], grid_of(ctx, part, alone), told, alone)
         ctx.witness()
 

@@ -44,7 +44,8 @@ def whole_numbers(rng: np.random.Generator, *shape: int) -> Array:
 def one_cell_is_itself(ctx: Context) -> None:
     """Compare embeddings with the map."""
     part, rng = identity(ctx), ctx.rng()
-    for shape in ((2, 3, 5, 7), (1, 4, 6, 4), (3, 1, 2, 5)):
+    shapes = ((2, 3, 5, 7), (1, 4, 6, 4), (3, 1, 2, 5), (3, 3, 4, 5), (4, 4, 4, 4), (1, 130, 3, 4), (1, 1100, 2, 3))
+    for shape in shapes:
         maps = (whole_numbers(rng, *shape),)
         found = grid_of(ctx, part, maps)
         needs_channels(found, maps)

@@ -60,6 +60,7 @@ def maps_keep_size_constants_and_range(ctx: Context) -> None:
     part, rng = ctx.make(), ctx.rng()
     for grid, size, sigma in _SMALLER_THAN_THE_GAUSSIAN:
         _require_constant_or_refused(ctx, part, grid, size, sigma)
+    _require_digits_of_large_maps(ctx, part)
     for grid, size, sigma in _SIZES:
         for value in (5.0, 0.0, 1e-4, 3000.0):
             scores = held(ctx, np.full((2, *grid), value))
@@ -75,6 +76,15 @@ def maps_keep_size_constants_and_range(ctx: Context) -> None:
             told = f"a map leaves its scores' range at {grid} to {size}, sigma {sigma}"
             ctx.within(np.maximum(over, 0), share(ctx) * high, told, **seen(scores, size, sigma, map=found))
             ctx.witness()
+
+
+def _require_digits_of_large_maps(ctx: Context, part: Any) -> None:
+    """Draw a map of a photograph of half a megapixel: its size is no reason to keep fewer digits."""
+    size = (800, 700)
+    scores = held(ctx, np.full((1, 4, 5), 4097.0))
+    found = drawn(ctx, part, scores, size, 2.0)
+    told = f"scores of 4097 do not give 4097 everywhere at size {size}"
+    ctx.within(np.abs(found - float(scores[0, 0, 0])), share(ctx) * 4097, told, **seen(scores, size, 2.0))
 
 
 def _require_constant_or_refused(ctx: Context, part: Any, grid: Size, size: Size, sigma: float) -> None:

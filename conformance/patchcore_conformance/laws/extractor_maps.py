@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import MANY
+from patchcore_conformance.drivers.driver import ONE_OVER
 from patchcore_conformance.drivers.extractor import differ, drawn, maps_of, pixels, require_equal_maps, scaled
 from patchcore_conformance.registry import law
 from patchcore_conformance.saboteur import Saboteur
@@ -61,6 +61,7 @@ def maps_lie_on_their_grids(ctx: Context) -> None:
         ctx.witness()
     _require_strides(ctx, part, strides)
     _require_finest_first(ctx, grids[96, 160])
+    _require_layers_as_asked(ctx, tuple(part.layers), pixels(ctx, rng, 1, 32, 96))
     for size in ((50, 70), (65, 33)):
         _odd_size(ctx, part, drawn(rng, 1, *size), grids)
 
@@ -87,6 +88,15 @@ def _require_finest_first(ctx: Context, grids: list[tuple[int, int]]) -> None:
     ordered = all(one[0] >= two[0] and one[1] >= two[1] for one, two in pairwise(grids))
     ctx.require(ordered, f"the grids are {grids}, but the finest must come first and the coarsest last")
     ctx.witness()
+
+
+def _require_layers_as_asked(ctx: Context, names: tuple[str, ...], images: Array) -> None:
+    """Ask for the layers in reverse, where there is such an option: the finest comes first all the same."""
+    try:
+        reverse = ctx.make(layers=names[::-1])
+    except (TypeError, ValueError):
+        return
+    _require_finest_first(ctx, _grids(ctx, reverse, images))
 
 
 def _odd_size(ctx: Context, part: Any, images: Array, known: dict[tuple[int, int], list[tuple[int, int]]]) -> None:
@@ -127,7 +137,7 @@ def images_do_not_meet(ctx: Context) -> None:
     mixed[1] *= 0.02
     mixed[2] = 2.5 * np.sign(mixed[2])
     mixed[3] = -1.5
-    for images in (mixed, mixed[1:3], pixels(ctx, rng, MANY, 32, 32)):
+    for images in (mixed, mixed[1:3], pixels(ctx, rng, ONE_OVER, 32, 32)):
         together = maps_of(ctx, part, images)
         for place in sorted({0, 1, len(images) // 2, len(images) - 1}):
             alone = maps_of(ctx, part, images[place : place + 1])
@@ -186,6 +196,10 @@ def every_pixel_value_counts(ctx: Context) -> None:
 
     for low, high in ((-2.1, -1.1), (1.1, 2.6), (0.05, 0.45), (-2.1, 2.6)):
         _require_told_apart(ctx, part, between(low, high), between(low, high), f"pixels from {low} to {high}")
+    for low, high in ((-2.1, -1.95), (2.52, 2.63)):  # white and black, where two halves differ a little
+        image = np.full((1, 3, scaled(ctx, 32), scaled(ctx, 64)), low, dtype=np.float32)
+        image[..., image.shape[3] // 2 :] = high
+        _require_told_apart(ctx, part, image, image[..., ::-1].copy(), f"halves of {low} and {high}, either way")
     for channel in range(3):
         image = between(-2.1, 2.6)
         other = image.copy()

@@ -133,7 +133,19 @@ def answers_have_no_past(ctx: Context) -> None:
         fresh = first if other is case else driver.bits(driver.make(other), other)
         driver.require_same(other, fresh, copied(asking()), told)
         ctx.witness()
+    _ask_otherwise(driver)
     driver.require_comparable()
+
+
+def _ask_otherwise(driver: Driver) -> None:
+    """Ask one part about the same data with another number beside them, where that is no option of the part."""
+    for one, two in driver.pairs():
+        if one.options != two.options:
+            continue
+        fresh, part = driver.bits(driver.make(two), two), driver.make(one)
+        driver.answer(part, one)
+        told = f"after {one.name}, a part answers otherwise than a fresh one"
+        driver.require_same(two, fresh, driver.bits(part, two), told)
 
 
 @law(

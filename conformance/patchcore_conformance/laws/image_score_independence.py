@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import MANY
+from patchcore_conformance.drivers.driver import MANY, ONE_OVER
 from patchcore_conformance.drivers.scores import Question, judge, of_rows, truth
 from patchcore_conformance.laws.image_scores import ROLLED, reals
 from patchcore_conformance.registry import law
@@ -47,8 +47,9 @@ def images_do_not_mix(ctx: Context) -> None:
                 ctx.within(abs(found - score), 2 * choices.slacks.max(), told, **one.seen, image=image)
     near_and_far = np.array([1, 400, 1, 1600])[:, None, None] * rng.integers(1, 5, (4, 6, 3)) / 4
     judge(ctx, part, of_rows(ctx, near_and_far, rng.integers(-4, 5, (40, 3)) / 4, 5), "beside far ones, ")
-    many = of_rows(ctx, rng.integers(-4, 5, (MANY, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
-    judge(ctx, part, many, f"among {MANY}, ")
+    for images in (MANY, ONE_OVER):
+        many = of_rows(ctx, rng.integers(-4, 5, (images, 3, 3)) / 4, rng.integers(-4, 5, (20, 3)) / 4, 2)
+        judge(ctx, part, many, f"among {images}, ")
 
 
 @law(

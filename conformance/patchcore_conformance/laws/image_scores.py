@@ -64,7 +64,7 @@ def scores_are_those_of_the_paper(ctx: Context) -> None:
     part = ctx.make()
     for sizes in _LATTICES:
         judge(ctx, part, question(ctx, probes.lattice, *sizes, scale=0.5))
-    for one in reals(ctx):
+    for one in [*reals(ctx), *_hard(ctx)]:
         judge(ctx, part, one)
     for patches in (257, 33_000, 65_537):  # a number past the last that 8 or 16 bits hold
         image = np.ones((1, patches, 1))
@@ -73,6 +73,19 @@ def scores_are_those_of_the_paper(ctx: Context) -> None:
     bank = np.zeros((70_001, 1))
     bank[[65_540, 69_999, 70_000], 0] = 5, 9, -4
     judge(ctx, part, of_rows(ctx, [[[6.5], [0.5]], [[9.0], [10.5]], [[-1.0], [-5.25]]], bank, 3))
+
+
+def _hard(ctx: Context) -> list[Question]:
+    """Return questions where each row is there three times, where patches are nearly as far, and far from zero."""
+    thrice = np.repeat(probes.lattice(9, 4) * 8, 3, axis=0)
+    found = [of_rows(ctx, probes.lattice(12, 4).reshape(2, 6, 4) + np.float32(0.5), thrice, b) for b in (2, 3, 7)]
+    nearly_as_far = ([[[64.0], [64.03125]]], [[[64.03125], [64.0], [-1.0]]])
+    found += [of_rows(ctx, patches, [[0.0], [0.5], [-2.0]], 2) for patches in nearly_as_far]
+    if ctx.claims.arith in {"E0", "E1-centred"} and ctx.claims.dtype in {"float32", "float64"}:
+        for width in (3, 24):
+            drawn = probes.gaussian(60, width) + np.float32(1000)
+            found.append(of_rows(ctx, drawn[:20].reshape(2, 10, width), drawn[20:], 4))
+    return found
 
 
 @law(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance import corruptions
-from patchcore_conformance.drivers.driver import MANY
+from patchcore_conformance.drivers.driver import MANY, ONE_OVER
 from patchcore_conformance.drivers.maps import drawn, held, seen, share
 from patchcore_conformance.laws.anomaly_maps import BRIGHTER, ROLLED, SHIFTED
 from patchcore_conformance.model.maps import Blurred, Squares
@@ -19,7 +19,7 @@ from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
     from patchcore_conformance.context import Context
-    from patchcore_conformance.drivers.maps import Size
+    from patchcore_conformance.drivers.maps import Array, Size
 
 _TWICE = corruptions.spoiling(
     "shown on the other side too", lambda found, _: found + found[:, ::-1, ::-1] / found.dtype.type(2), "anomaly_map"
@@ -64,6 +64,41 @@ def smoothing_is_gaussian(ctx: Context) -> None:
             error = np.abs(found[image] - height * expected)
             ctx.within(error, slack, told, **seen(scores, size, sigma, map=found[image]))
         ctx.witness()
+    _require_some_smoothing(ctx, part)
+    _require_up_to_the_edge(ctx, part)
+
+
+def _require_some_smoothing(ctx: Context, part: Any) -> None:
+    """Ask for less than a pixel: pixels may be sampled or averaged there, but it is not nothing."""
+    scores = np.zeros((1, 9, 11), dtype=np.float32)
+    scores[0, 4, 5] = 64
+    for sigma, most in ((0.6, 0.6), (0.8, 0.4)):
+        found = drawn(ctx, part, scores, (9, 11), sigma)
+        told = f"of one bright pixel more than {most} are left where sigma is {sigma}: it was not smoothed"
+        ctx.within(np.maximum(found.max() - 64 * most, 0), 64 * share(ctx), told, **seen(scores, (9, 11), sigma))
+
+
+def _require_up_to_the_edge(ctx: Context, part: Any) -> None:
+    """Hold a map to what the ways to go on beyond the edge leave, also in its first and last rows and columns."""
+    for size, sigma in (((36, 31), 2.0), ((70, 75), 5.0)):
+        scores = held(ctx, ctx.rng(sigma).integers(0, 65, (1, *size)))
+        ways = [_continued(mode).anomaly_map(scores, size, sigma) for mode in ("symmetric", "reflect", "edge")]
+        ones, zeros = np.ones_like(scores), _continued("constant")
+        ways.append(zeros.anomaly_map(scores, size, sigma) / zeros.anomaly_map(ones, size, sigma))
+        found, slack = drawn(ctx, part, scores, size, sigma), 64 * (0.02 + share(ctx))
+        over = np.maximum(np.min(ways, axis=0) - found, found - np.max(ways, axis=0))
+        told = f"near its edge a map is none that sigma {sigma} gives, however it goes on beyond"
+        ctx.within(np.maximum(over, 0), slack, told, **seen(scores, size, sigma, map=found))
+
+
+def _continued(mode: Any) -> Blurred:
+    """Return the model with another way to go on beyond the edge."""
+
+    class Continued(Blurred):
+        def padded(self, maps: Any, widths: Any) -> Any:
+            return np.pad(maps, widths, mode=mode)
+
+    return Continued()
 
 
 def _require_order(ctx: Context, part: Any) -> None:
@@ -132,11 +167,16 @@ def maps_keep_their_unit(ctx: Context) -> None:
         told = "scores that are 64 higher do not give a map that is 64 higher"
         ctx.within(np.abs(raised - together - 64), 3 * (close + 64 * share(ctx)), told, **evidence)
         ctx.witness(2)
-    many = held(ctx, rng.integers(1, 200, (MANY, 3, 4)) / 16)
+    for images in (MANY, ONE_OVER):
+        _require_alone_alike(ctx, part, held(ctx, rng.integers(1, 200, (images, 3, 4)) / 16))
+
+
+def _require_alone_alike(ctx: Context, part: Any, many: Array) -> None:
+    """Draw many images together and some of them alone."""
     together = drawn(ctx, part, many, (12, 16), 1.0)
-    for image in (0, 1, MANY // 2, MANY - 1):
+    for image in (0, 1, len(many) // 2, len(many) - 1):
         alone = drawn(ctx, part, many[image : image + 1], (12, 16), 1.0)[0]
-        told = f"image {image} of {MANY} gets another map alone"
+        told = f"image {image} of {len(many)} gets another map alone"
         ctx.within(
             np.abs(alone - together[image]), 2 * share(ctx) * float(many.max()), told, **seen(many, (12, 16), 1.0)
         )
@@ -155,7 +195,12 @@ def maps_keep_their_unit(ctx: Context) -> None:
 def scores_do_not_go_round(ctx: Context) -> None:
     """Draw single patches in corners and at edges, and look far away from them."""
     part = ctx.make()
-    for grid, size, sigma in (((8, 10), (96, 110), 4.0), ((9, 7), (63, 77), 2.0), ((40, 44), (40, 44), 1.0)):
+    for grid, size, sigma in (
+        ((8, 10), (96, 110), 4.0),
+        ((9, 7), (63, 77), 2.0),
+        ((40, 44), (40, 44), 1.0),
+        ((9, 8), (290, 270), 5.0),
+    ):
         h, w = grid
         places = [(0, 0), (0, w - 1), (h - 1, 0), (h - 1, w - 1), (h // 2, 0), (0, w // 2)]
         scores = np.zeros((len(places), *grid), dtype=np.float32)

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 import time
 import types
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np  # noqa: F401 - part of every host, so it is no part of a plugin's time
 import pluggy
 
+from patchcore_conformance import plugin_surroundings
 from patchcore_plugin import components, hookspecs, plugins
 from patchcore_plugin.hookspecs import HOOKS, PROJECT, Component
 
@@ -32,6 +34,7 @@ HEAVY = (
 )  # fmt: skip
 _CODE = (".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".zip", ".egg", ".pth")
 _METADATA = (".dist-info", ".egg-info")
+# The first may well happen at import.
 _WATCHED = ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.mkdir", "os.remove")
 
 
@@ -53,11 +56,21 @@ class _Deeds:
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.listening = False
+        self.importing = False
+        self.written: list[str] = []
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.listening and event in _WATCHED and not (event == "open" and _is_code(arguments[0])):
             self.seen.append(f"{event} {arguments[0]!s:.200}")
+        if self.importing and (event in _WATCHED[1:] or (event == "open" and _writes(*arguments))):
+            self.written.append(f"{event} {arguments[0]!s:.200}")
+
+
+def _writes(path: Any, mode: Any, flags: Any) -> bool:
+    """Say whether a file is opened to be written, other than one that Python keeps compiled code in."""
+    to_be_written = set(mode) & set("wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
+    return bool(to_be_written) and isinstance(path, (str, bytes)) and "__pycache__" not in os.fsdecode(path)
 
 
 def _is_code(path: Any) -> bool:
@@ -73,20 +86,36 @@ def look(values: list[str], absent: list[str], factories: bool = False) -> dict[
     found: dict[str, Any] = {"seconds": 0.0, "error": "", "hooks": [], "first": [], "second": [], "bad": []}
     deeds, before, said = _Deeds(), _loaded(), io.StringIO()
     with contextlib.redirect_stdout(said):
+        around = plugin_surroundings.state()
         for value in values:
             try:
-                started = time.perf_counter()
-                plugin = metadata.EntryPoint(name="judged", value=value, group=PROJECT).load()
-                found["seconds"] += time.perf_counter() - started
-                _ask_twice(plugin, found, deeds)
+                _load(value, found, deeds)
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - a stranger's code may raise anything
                 found["error"] = f"{value}: {type(problem).__name__}: {problem}"
                 break
+        found["changed"] = plugin_surroundings.changed(around, plugin_surroundings.state())
     built_in = {kind: [part.name for part in getattr(components, hook)()] for kind, hook in HOOKS.items()}
     heavy = sorted((_loaded() - before) & set(HEAVY))
     resolved = [_resolved(record) for record in found["first"]] if factories else []
-    told = {"heavy": heavy, "said": said.getvalue(), "deeds": deeds.seen, "built_in": built_in, "resolved": resolved}
+    told = {
+        "heavy": heavy,
+        "said": said.getvalue(),
+        "deeds": deeds.seen,
+        "written": deeds.written,
+        "built_in": built_in,
+        "resolved": resolved,
+    }
     return {**found, **told}
+
+
+def _load(value: str, found: dict[str, Any], deeds: _Deeds) -> None:
+    started, deeds.importing = time.perf_counter(), True
+    try:
+        plugin = metadata.EntryPoint(name="judged", value=value, group=PROJECT).load()
+    finally:
+        deeds.importing = False
+    found["seconds"] += time.perf_counter() - started
+    _ask_twice(plugin, found, deeds)
 
 
 def _loaded() -> set[str]:

@@ -132,3 +132,26 @@ def patchcore_coreset_samplers():
         raise RuntimeError("loaded already")
     yield record()
 ''', "P04", "P07")  # fmt: skip
+
+
+def _at_import(name: str, deed: str, *caught_by: str) -> None:
+    """Register a plugin that does something while it is imported."""
+    _broken(name, f"{deed}\n{_BEGIN}{_GOOD}", *(caught_by or ("P08",)))
+
+
+_at_import("threads set for all", 'import os; os.environ["OMP_NUM_THREADS"] = "1"')
+_at_import("all warnings silenced", 'import warnings; warnings.filterwarnings("ignore")')
+_at_import("a global seed", "import numpy; numpy.random.seed(0)")
+_at_import("logging set up for the host", "import logging; logging.basicConfig(level=logging.DEBUG)")
+_at_import("another folder", 'import os; os.chdir("/")')
+_at_import("errors swallowed", "import sys; sys.excepthook = lambda *error: None")
+_at_import("interrupts ignored", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)")
+_at_import("a thread started", "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()")
+_at_import("its folder put on the path", "import os, sys; sys.path.insert(0, os.path.dirname(__file__))")
+_at_import("processes started otherwise", "import multiprocessing; multiprocessing.set_start_method('spawn')")
+_at_import("a cache written beside the module", "from pathlib import Path; Path(__file__ + '.cache').write_text('x')")
+_at_import(
+    "a function of the host exchanged",
+    "from patchcore_plugin import components; make = components.create\n"
+    "components.create = lambda *asked, **options: make(*asked, **options)",
+)

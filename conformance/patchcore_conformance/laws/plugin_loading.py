@@ -1,4 +1,4 @@
-"""P01, P06, P07: loading a plugin is quick, needs none of its optional libraries, and leaves the host as it was."""
+"""P01, P06 to P08: loading a plugin is quick, needs no optional libraries, leaves the host and the process alone."""
 
 from __future__ import annotations
 
@@ -111,6 +111,26 @@ def the_host_stays_in_charge(ctx: Context) -> None:
         host.require_left_out()
         host.require_once(again)
         host.require_own_version()
+
+
+@law(
+    "P08",
+    "plugin",
+    statement="Loading a plugin and calling its hooks leaves the process as it was, and touches neither disk nor net.",
+    why="Whoever has a plugin installed loads it with every start, wanted or not.",
+    seen="Thread counts and warnings set for everybody at import; global seeds; a logger that is configured for the "
+    "host; functions of the host exchanged for others; a cache file written beside the module.",
+    mend="Do nothing at import but define hooks; set up in the part, when it is made, what the part alone needs.",
+    witnesses=1,
+)
+def loading_changes_nothing(ctx: Context) -> None:
+    """Compare what a process shares before and after, and listen to what is done while the module is imported."""
+    target = Target.of(ctx.raw())
+    found = looked_at(ctx, target)
+    ctx.require(not found["changed"], f"loading the plugin changes {', '.join(found['changed'])}", plugin=target.values)
+    told = f"importing the plugin does {'; '.join(found['written'][:3])}"
+    ctx.require(not found["written"], told, plugin=target.values)
+    ctx.witness()
 
 
 class _Host:

@@ -47,8 +47,8 @@ class _Neighbors(Driver):
     def dtype_cases(self) -> list[tuple[Case, tuple[str, ...]]]:
         rng = self.ctx.rng("dtypes")
 
-        def numbers(name: str, low: int, high: int, width: int) -> Case:
-            bank, queries = (rng.integers(low, high + 1, (rows, width)) for rows in (26, 9))
+        def numbers(name: str, low: int, high: int, width: int, sizes: tuple[int, int] = (26, 9)) -> Case:
+            bank, queries = (rng.integers(low, high + 1, (rows, width)) for rows in sizes)
             return self._case(name, bank, queries, 4)
 
         found: list[tuple[Case, tuple[str, ...]]] = [
@@ -57,7 +57,9 @@ class _Neighbors(Driver):
         if self.ctx.claims.dtype not in _HALF:
             wide = numbers("numbers whose squares float16 cannot hold", -300, 300, 6)
             digits = numbers("numbers of 13 bits", -8191, 8191, 3)
-            found += [(wide, ("float32", "float16", "float64")), (digits, ("float32", "float64"))]
+            heavy = numbers("numbers whose sum float16 cannot hold", 100, 300, 8, (60, 60))
+            found += [(one, ("float32", "float16", "float64")) for one in (wide, heavy)]
+            found.append((digits, ("float32", "float64")))
         if self.ctx.claims.dtype == "float64":
             bank, queries = (rng.integers(-(2**25), 2**25, (rows, 2)).astype(np.float64) for rows in (26, 9))
             found.append((Case("numbers of 26 bits", (bank, queries), k=4), ("float64",)))

@@ -48,7 +48,9 @@ class _Sampler(Driver):
         if self.ctx.claims.dtype not in _HALF:
             wide = self._case("numbers whose squares float16 cannot hold", rng.integers(-300, 301, (26, 6)), 7)
             digits = self._case("numbers of 13 bits", rng.integers(-8191, 8192, (40, 3)), 12)
-            found += [(wide, ("float32", "float16", "float64")), (digits, ("float32", "float64"))]
+            heavy = self._case("numbers whose sum float16 cannot hold", rng.integers(100, 301, (60, 8)), 7)
+            found += [(one, ("float32", "float16", "float64")) for one in (wide, heavy)]
+            found.append((digits, ("float32", "float64")))
         return found
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:

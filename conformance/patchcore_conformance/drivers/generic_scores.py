@@ -49,7 +49,10 @@ class _Scores(Driver):
         if self.ctx.claims.dtype not in _HALF:
             wide = numbers("numbers whose squares float16 cannot hold", 300)
             digits = numbers("numbers of 13 bits", 8191)
-            found += [(wide, ("float32", "float16", "float64")), (digits, ("float32", "float64"))]
+            images, bank = (rng.integers(100, 301, shape) for shape in ((2, 30, 8), (60, 8)))
+            heavy = self._case("numbers whose sum float16 cannot hold", images, bank, 4)
+            found += [(one, ("float32", "float16", "float64")) for one in (wide, heavy)]
+            found.append((digits, ("float32", "float64")))
         return found
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:

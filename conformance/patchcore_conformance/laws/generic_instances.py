@@ -78,12 +78,23 @@ def answers_are_the_callers(ctx: Context) -> None:
         driver.require_same(case, kept, copied(answer), "changing the input changed the answer")
         _scribble(answer)
         driver.require_same(case, kept, driver.bits(part, case.fresh()), "changing an answer changed the next one")
+        _overwrite(own, case)
+        again = ask()
+        driver.require_same(case, kept, copied(again), "changing an answer changed the next one to the same question")
+        _scribble(again)
+        driver.require_same(case, kept, copied(ask()), "changing an answer changed the next one to the same question")
         ctx.witness()
 
 
 def _reversed(case: Case) -> Case:
     """Return a question about data of the same shape and the same mean."""
     return case.each(lambda array: np.ascontiguousarray(array[::-1, ..., ::-1]))
+
+
+def _overwrite(own: Case, other: Case) -> None:
+    """Put another question's arrays into the memory of one's own."""
+    for mine, given in zip(own.arrays, other.arrays, strict=True):
+        mine[...] = given
 
 
 def _scribble(answer: tuple[Any, ...]) -> None:
@@ -123,10 +134,11 @@ def answers_have_no_past(ctx: Context) -> None:
         driver.require_same(other, fresh, driver.bits(part, other), "a used part answers otherwise than a fresh one")
         ctx.witness()
         if [one.shape for one in other.arrays] == [one.shape for one in buffer.arrays]:
-            for mine, given in zip(buffer.arrays, other.arrays, strict=True):
-                mine[...] = given
+            before = driver.ready(part, buffer)  # in use for as long as the next one is
+            _overwrite(buffer, other)
             told = "new data in the same memory got another answer than by a fresh part"
             driver.require_same(other, fresh, driver.bits(part, other.of(buffer.arrays)), told)
+            del before
         driver.require_same(case, first, driver.bits(part, case), "the same question got another answer later")
     for other, asking in driver.questions(part, [case, case.each(touched_once), case, case.each(shuffled_within)]):
         told = "after a question that is nearly the same, a used part answers otherwise than a fresh one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +96,10 @@ def _draw(_: Call) -> None:
     saboteurs=corruptions.misbehaving("draws from global chance", _draw),
 )
 def the_process_is_left_alone(ctx: Context) -> None:
-    """Compare everything global before and after; a first use may load libraries, so chance alone is compared then."""
+    """Compare everything global before and after; a first use may load libraries, so chance alone is compared then.
+
+    Then ask what is refused: what was changed for the time of a call has to be put back also where the call fails.
+    """
     driver = driver_of(ctx)
     first = driver.cases()[0]
     before = surroundings.chance()
@@ -106,6 +110,10 @@ def the_process_is_left_alone(ctx: Context) -> None:
         for case in driver.cases():
             driver.answer(driver.make(case), case)
             ctx.witness()
+        surroundings.require_unchanged(ctx, before, surroundings.state())
+        for refusal in driver.refusals(driver.make(first), first):
+            with suppress(Exception):  # how it is refused is a law of its own
+                refusal.ask()
         surroundings.require_unchanged(ctx, before, surroundings.state())
 
 

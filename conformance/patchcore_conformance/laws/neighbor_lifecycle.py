@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from patchcore_conformance import pairs, probes
 from patchcore_conformance.drivers.driver import shuffled_within
+from patchcore_conformance.drivers.foreign import Foreign
 from patchcore_conformance.drivers.neighbors import as_many, for_claims, judge, require_kept
 from patchcore_conformance.laws.neighbor_saboteurs import MOODY, NEXT_ROW, SHIFTED, SQUARED
 from patchcore_conformance.registry import law
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from patchcore_conformance.context import Context
     from patchcore_conformance.drivers.neighbors import Asked, Table
 
@@ -92,6 +95,33 @@ def the_index_owns_its_bank(ctx: Context) -> None:
             del given
             after = judge(ctx, meant, queries, 3, index)
             _require_still(ctx, before, after, "after the caller changed its bank, the index answers otherwise")
+        for what, lend in _LENT.items():
+            _require_copied(ctx, bank, queries, what, lend)
+
+
+def _locked(array: Any) -> Any:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+# Ways to lend an array that its owner can still write to.
+_LENT: dict[str, Callable[[Any], Any]] = {"a read-only view": _locked, "an array of another library": Foreign}
+
+
+def _require_copied(ctx: Context, bank: Any, queries: Any, what: str, lend: Callable[[Any], Any]) -> None:
+    """Build from an array that is lent, and change it; a stranger's array need not be taken."""
+    for given in (bank.copy(), bank.astype(np.float64)):
+        try:
+            index = ctx.make().build(lend(given))
+            before = judge(ctx, bank, queries, 3, index)
+        except (TypeError, ValueError, AttributeError, BufferError, NotImplementedError):
+            if lend is _locked:
+                raise
+            return
+        given += 50
+        after = judge(ctx, bank, queries, 3, index)
+        _require_still(ctx, before, after, f"after the owner of {what} changed it, the index answers otherwise")
 
 
 @law(

@@ -91,8 +91,11 @@ def _bytes(tensor: Any) -> bytes:
 
 
 @contextmanager
-def train(part: Any) -> Iterator[None]:
-    """Put a part and its public networks into training mode, where it has such a thing, and back."""
+def train(part: Any, inside_only: bool = False) -> Iterator[None]:
+    """Put a part and its public networks into training mode, where it has such a thing, and back.
+
+    ``inside_only`` leaves the flag of each network itself in evaluation mode: a host may train one stage of it alone.
+    """
     owner = getattr(part, "unwatched", part)
     public = [value for name, value in getattr(owner, "__dict__", {}).items() if not name.startswith("_")]
     switched = [one for one in (owner, *public) if callable(getattr(one, "train", None)) and hasattr(one, "training")]
@@ -100,6 +103,8 @@ def train(part: Any) -> Iterator[None]:
     try:
         for one in switched:
             one.train()
+            if inside_only and hasattr(one, "children"):
+                one.training = False
         yield
     finally:
         for one, mode in zip(switched, before, strict=True):

@@ -66,7 +66,22 @@ _THREADS = (
 def chance() -> dict[str, Any]:
     """Read the random states that loading a library leaves alone."""
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - the global state is what is looked at
-    return {"NumPy's random state": (name, np.asarray(words).tobytes(), *rest), "random's state": random.getstate()}
+    return {
+        "NumPy's random state": (name, np.asarray(words).tobytes(), *rest),
+        "random's state": random.getstate(),
+        "what becomes of numbers next to zero": _next_to_zero(),
+    }
+
+
+def _next_to_zero() -> float:
+    """Halve a number that float32 holds with few digits: a processor can be told to take it for 0."""
+    return float((np.full(4, 1e-40, dtype=np.float32) * np.float32(0.5)).max())
+
+
+def _restore_next_to_zero() -> None:
+    """Take back what torch told the processor; nobody else can."""
+    if _next_to_zero() == 0 and "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 def state() -> dict[str, Any]:
@@ -158,6 +173,7 @@ def restored() -> Iterator[None]:
     """Begin with NumPy's own handling of errors; restore it, chance, printing and the path, whatever a part does."""
     with ExitStack() as stack:
         _keep_chance(stack)
+        stack.callback(_restore_next_to_zero)
         stack.callback(sys.path.__setitem__, slice(None), list(sys.path))
         stack.enter_context(np.printoptions())
         stack.enter_context(np.errstate(**_ERRORS))

@@ -242,3 +242,17 @@ class Thirds(ToyBackbone):
     steps: tuple[int, ...] = (3,)
     widths: tuple[int, ...] = (5,)
     kept: tuple[int, ...] = (0,)
+
+
+@accepted("extractor", "squares of 12 pixels, others refused with a TypeError")
+class SquaresOfTwelve(ToyBackbone):
+    """Refuses 32 pixels, by an error of its own."""
+
+    steps: tuple[int, ...] = (3, 2, 2)
+
+    def checked(self, pixels: Any) -> Any:
+        """Refuse all but multiples of 12 pixels."""
+        found = super().checked(pixels)
+        if found.shape[2] % 12 or found.shape[3] % 12:
+            raise TypeError(f"images are {found.shape[2:]} pixels, but multiples of 12 are needed")
+        return found

@@ -33,7 +33,7 @@ def cell(ctx: Context) -> int:
         try:
             for height, width in ((size, size), (3 * size, 5 * size)):
                 part.extract(drawn(np.random.default_rng(0), 1, height, width))
-        except ValueError:
+        except (ValueError, TypeError):
             continue
         except Exception:  # noqa: BLE001 - whatever else goes wrong is for a law to say
             break

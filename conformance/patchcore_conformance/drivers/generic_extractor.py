@@ -38,7 +38,12 @@ class _Extractor(Driver):
         eighths = self.ctx.rng("dtypes").integers(
             -16, 17, (2, 3, scaled(self.ctx, 32), scaled(self.ctx, 64))
         ) / np.float32(8)
-        return [(Case("pixels in eighths", (eighths.astype(np.float32),)), ("float32", "float16", "float64"))]
+        dtypes = ("float32", "float16", "float64")
+        found: list[tuple[Case, tuple[str, ...]]] = [(Case("pixels in eighths", (eighths.astype(np.float32),)), dtypes)]
+        if self.ctx.claims.dtype == "float32":
+            white = np.full((3, 3, scaled(self.ctx, 96), scaled(self.ctx, 96)), 2.5, np.float32)
+            found.append((Case("white pixels, whose sum float16 cannot hold", (white,)), dtypes[:2]))
+        return found
 
     def refusals(self, part: Any, case: Case) -> list[Refusal]:
         images, many = case.arrays[0], pixels(self.ctx, self.ctx.rng("large"), 17, 64, 96)

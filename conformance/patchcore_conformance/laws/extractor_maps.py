@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ def maps_lie_on_their_grids(ctx: Context) -> None:
     _require_layers_as_asked(ctx, tuple(part.layers), pixels(ctx, rng, 1, 32, 96))
     for size in ((50, 70), (65, 33)):
         _odd_size(ctx, part, drawn(rng, 1, *size), grids)
+    for size in ((1, 1), (3, 5), (12, 12)):
+        _tiny_size(ctx, part, drawn(rng, 1, *size))
 
 
 def _grids(ctx: Context, part: Any, images: Array) -> list[tuple[int, int]]:
@@ -91,12 +94,19 @@ def _require_finest_first(ctx: Context, grids: list[tuple[int, int]]) -> None:
 
 
 def _require_layers_as_asked(ctx: Context, names: tuple[str, ...], images: Array) -> None:
-    """Ask for the layers in reverse, where there is such an option: the finest comes first all the same."""
+    """Ask for the first layer, then for all in reverse, where there is such an option: the finest comes first."""
     try:
-        reverse = ctx.make(layers=names[::-1])
+        first, reverse = ctx.make(layers=names[:1]), ctx.make(layers=names[::-1])
     except (TypeError, ValueError):
         return
-    _require_finest_first(ctx, _grids(ctx, reverse, images))
+    maps_of(ctx, first, images)
+    _require_finest_first(ctx, _grids(ctx, reverse, images))  # also after a part that needs less of the network
+
+
+def _tiny_size(ctx: Context, part: Any, images: Array) -> None:
+    """Refuse what is smaller than a stride, or answer maps of one cell at least."""
+    with suppress(TypeError, ValueError, RuntimeError):  # the last is how libraries refuse
+        maps_of(ctx, part, images)
 
 
 def _odd_size(ctx: Context, part: Any, images: Array, known: dict[tuple[int, int], list[tuple[int, int]]]) -> None:

@@ -50,9 +50,10 @@ def calls_repeat(ctx: Context) -> None:
     for _ in range(2):
         _require_repeats(ctx, images, first, maps_of(ctx, part, images), "a second call gave other maps")
         ctx.witness()
-    with train(part):
-        told = "in training mode the maps are others"
-        _require_repeats(ctx, images, first, maps_of(ctx, part, images), told)
+    for inside_only in (False, True):
+        with train(part, inside_only):
+            told = f"in training mode{', set within the network alone,' if inside_only else ''} the maps are others"
+            _require_repeats(ctx, images, first, maps_of(ctx, part, images), told)
     ctx.witness()
 
 

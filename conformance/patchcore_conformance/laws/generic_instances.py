@@ -221,7 +221,7 @@ def threads_do_not_meet(ctx: Context) -> None:
         start.wait()
         found = []
         with many_turns(thread):
-            for turn in turns_within(seconds=0.5, least=6, most=40):
+            for turn in turns_within(seconds=0.3, least=6, most=40):
                 place = (thread + turn) % len(asked)
                 found.append((place, copied(asked[place][1]())))
         with many_turns(thread + 4):

@@ -64,7 +64,7 @@ _THREADS = (
 
 
 def chance() -> dict[str, Any]:
-    """Read the random states that loading a library leaves alone."""
+    """Read the random states, and how small numbers are computed with: what loading a library leaves alone."""
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - the global state is what is looked at
     return {
         "NumPy's random state": (name, np.asarray(words).tobytes(), *rest),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patchcore_conformance.drivers.driver import Case, Driver
+from patchcore_conformance.drivers.pipeline import fed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,7 @@ class _Pipeline(Driver):
 
     def ready(self, part: Any, case: Case) -> Callable[[], tuple[Any, ...]]:
         good, asked = ([*stack] for stack in case.arrays)
-        answer = part.fit(good)
-        detector = answer if hasattr(answer, "score") else part
+        detector = fed(part, good)
 
         def ask() -> tuple[Any, ...]:
             found = detector.score(asked)

@@ -93,7 +93,7 @@ def fitted_again(ctx: Context, first: Images, images: Images, overrides: Sequenc
     def make() -> Any:
         detector = _fit(ctx, first, overrides)
         detector.score([image.copy() for image in images])
-        return _fed(detector, [image.copy() for image in images])
+        return fed(detector, [image.copy() for image in images])
 
     return ctx.watch(make, f"{sorted(overrides)} on {_digest(images)}, after another fit")
 
@@ -144,10 +144,10 @@ def _saved_over(detector: Any, folder: Path) -> str:
 
 
 def _fit(ctx: Context, images: Images, overrides: Sequence[str], as_they_are: bool = False) -> Any:
-    return _fed(ctx.raw(overrides=[*overrides]), images if as_they_are else [image.copy() for image in images])
+    return fed(ctx.raw(overrides=[*overrides]), images if as_they_are else [image.copy() for image in images])
 
 
-def _fed(detector: Any, images: Images) -> Any:
+def fed(detector: Any, images: Images) -> Any:
     """Fit a detector; return what ``fit`` answers, or the detector where that is nothing to score with."""
     answer = detector.fit(images)
     return answer if hasattr(answer, "score") else detector

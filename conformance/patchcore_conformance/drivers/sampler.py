@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,14 @@ def takes(ctx: Context, **options: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def takes_keyword(method: Any, name: str) -> bool:
+    """Say whether a method may be called with a keyword; one that is not there, or does not say, may not."""
+    try:
+        return name in inspect.signature(method).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def chosen(ctx: Context, embeddings: npt.NDArray[Any], count: int, seed: int = 0) -> Ints:

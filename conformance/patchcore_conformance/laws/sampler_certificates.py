@@ -26,6 +26,7 @@ from patchcore_conformance.registry import law
 from patchcore_conformance.violation import NotOffered
 
 if TYPE_CHECKING:
+    from patchcore_conformance.certificates import Ints
     from patchcore_conformance.claims import Claims
     from patchcore_conformance.context import Context
     from patchcore_conformance.probes import Rows
@@ -155,16 +156,22 @@ def covers(ctx: Context) -> None:
             _judge_cover(ctx, for_claims(ctx, probes.clusters(300, 9)) * np.float32(scale), 30)
 
 
-def _judge_cover(ctx: Context, embeddings: Rows, count: int) -> None:
-    rows = chosen(ctx, embeddings, count)
+def require_covering(ctx: Context, embeddings: Rows, rows: Ints, told: str = "") -> float:
+    """Hold the radius that rows cover all within to the claimed factor of farthest-first's, and return that one."""
     best = cover_radius(embeddings, farthest_first(embeddings, len(rows), first=int(rows[0])))
     ctx.within(
         cover_radius(embeddings, rows),
         ctx.claims.factor * best,
-        f"{len(rows)} rows cover all within too large a radius; farthest-first reaches {best:.6g}",
+        f"{len(rows)} rows{told} cover all within too large a radius; farthest-first reaches {best:.6g}",
         embeddings=embeddings,
         rows=rows,
     )
+    return best
+
+
+def _judge_cover(ctx: Context, embeddings: Rows, count: int) -> None:
+    rows = chosen(ctx, embeddings, count)
+    best = require_covering(ctx, embeddings, rows)
     drawn = ctx.rng(len(embeddings)).permutation(len(embeddings))[: len(rows)]
     ctx.witness(cover_radius(embeddings, drawn) > ctx.claims.factor * best)
 

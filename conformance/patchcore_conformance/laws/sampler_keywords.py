@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from patchcore_conformance import probes
-from patchcore_conformance.certificates import cover_radius, require_greedy
-from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, well_formed
+from patchcore_conformance.certificates import require_greedy
+from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, takes_keyword, well_formed
+from patchcore_conformance.laws.sampler_certificates import require_covering
 from patchcore_conformance.laws.sampler_saboteurs import ONE_LESS, ROW_TWICE
-from patchcore_conformance.model.sampler import farthest_first
 from patchcore_conformance.registry import law
 from patchcore_conformance.violation import NotOffered
 
@@ -39,7 +38,7 @@ _FORETELLING = ("how_many", "at_most", "least_memory", "warm_up", "select_with_r
 def memory_bounds_choose_as_well(ctx: Context) -> None:
     """Choose with much memory, with half of what the embeddings take, and with hardly any."""
     part = ctx.raw(**knobs(ctx).options(9, 3, 0))
-    if not _takes_memory(part):
+    if not takes_keyword(part.select, "memory"):
         raise NotOffered("this sampler takes no bound on memory")
     for total, width, count in _SIZES:
         embeddings = for_claims(ctx, probes.clusters(total, width))
@@ -47,13 +46,6 @@ def memory_bounds_choose_as_well(ctx: Context) -> None:
             _judge_bounded(ctx, embeddings, count, int(share * embeddings.nbytes))
     if not ctx.witnesses:
         raise NotOffered("this sampler refused every bound on memory that it was given")
-
-
-def _takes_memory(part: Any) -> bool:
-    try:
-        return "memory" in inspect.signature(part.select).parameters
-    except (TypeError, ValueError):
-        return False
 
 
 def _judge_bounded(ctx: Context, embeddings: Rows, count: int, memory: int) -> None:
@@ -74,9 +66,7 @@ def _require_as_good(ctx: Context, embeddings: Rows, rows: Ints, told: str) -> N
         if ctx.claims.arith != "lattice":
             require_greedy(ctx, embeddings, rows, case=told)
     elif ctx.claims.at_least("approx", "sampler"):
-        best = cover_radius(embeddings, farthest_first(embeddings, len(rows), first=int(rows[0])))
-        found = cover_radius(embeddings, rows)
-        ctx.within(found, ctx.claims.factor * best, f"rows {told} cover within too large a radius", rows=rows)
+        require_covering(ctx, embeddings, rows, f" {told}")
 
 
 @law(
@@ -118,7 +108,7 @@ def _at_most(ctx: Context, part: Any, embeddings: Rows, rows: Ints) -> None:
 
 
 def _least_memory(ctx: Context, part: Any, embeddings: Rows, rows: Ints) -> None:
-    if not _takes_memory(part.unwatched):
+    if not takes_keyword(part.unwatched.select, "memory"):
         return
     least = int(part.least_memory(*embeddings.shape))
     try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from patchcore_conformance import corruptions, probes
-from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, well_formed
+from patchcore_conformance.drivers.sampler import chosen, for_claims, knobs, takes_keyword, well_formed
 from patchcore_conformance.registry import law
 from patchcore_conformance.violation import NotOffered
 
@@ -44,7 +43,7 @@ def _tell_less_again(call: Call) -> None:
 def progress_is_told(ctx: Context) -> None:
     """Listen to selections of several sizes, and compare them with those that nobody listened to."""
     part = ctx.raw(**knobs(ctx).options(9, 3, 0))
-    asked = [name for name in ("select", "select_with_report") if _takes_progress(getattr(part, name, None))]
+    asked = [name for name in ("select", "select_with_report") if takes_keyword(getattr(part, name, None), "progress")]
     if not asked:
         raise NotOffered("this sampler takes no progress")
     for name in asked:
@@ -52,13 +51,6 @@ def progress_is_told(ctx: Context) -> None:
             ctx.witness(_judge_told(ctx, name, for_claims(ctx, probes.lattice(total, width)), count))
     if not ctx.witnesses:
         raise NotOffered("this sampler takes progress, but told nothing about hundreds of rows")
-
-
-def _takes_progress(method: Any) -> bool:
-    try:
-        return "progress" in inspect.signature(method).parameters
-    except (TypeError, ValueError):  # no method, or one that does not say what it takes
-        return False
 
 
 def _judge_told(ctx: Context, name: str, embeddings: Rows, count: int) -> bool:
